@@ -1,0 +1,101 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One lab host: run commands in it, write and read its files."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import time
+from dataclasses import dataclass, field
+from typing import Mapping, Optional, Sequence
+
+from .commands import as_text
+from .engine import Engine
+from .errors import HostCommandError, LabError
+
+# Addresses: the gateway is .1; each distribution has a range, so that a host's address follows from its name.
+_FIRST_ADDRESS = {"trixie": 10, "bookworm": 100}
+MAX_HOSTS = 80
+_NETWORK = "10.78.0."
+_BOOT_TIMEOUT = 90.0
+
+
+@dataclass(frozen=True)
+class Host:
+    """A container that boots systemd and behaves as a machine."""
+
+    name: str
+    distro: str
+    address: str
+    engine: Engine = field(repr=False, compare=False)
+
+    @classmethod
+    def number(cls, distro: str, number: int, engine: Engine) -> Host:
+        return cls(f"{distro}-{number}", distro, f"{_NETWORK}{_FIRST_ADDRESS[distro] + number}", engine)
+
+    @classmethod
+    def named(cls, name: str, engine: Engine) -> Optional[Host]:
+        """The host of that name, or None when the name is not one of a lab host."""
+        distro, _, number = name.partition("-")
+        if distro not in _FIRST_ADDRESS or not number.isdigit():
+            return None
+        return cls.number(distro, int(number), engine)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        check: bool = True,
+        input: Optional[str] = None,
+        timeout: float = 60,
+        user: Optional[str] = None,
+        env: Optional[Mapping[str, str]] = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``argv`` as root (or ``user``) in the host. What takes too long is killed in there too, not just its client out here."""
+        options = ["--interactive"] if input is not None else []
+        options += [f"--user={user}"] if user else []
+        options += [f"--env={key}={value}" for key, value in (env or {}).items()]
+        wrapped = self.engine.argv("exec", *options, self.name, "timeout", "--kill-after=1", str(timeout), *argv)
+        source = {"input": input} if input is not None else {"stdin": subprocess.DEVNULL}
+        started = time.monotonic()
+        try:
+            done: subprocess.CompletedProcess[str] = subprocess.run(  # type: ignore[call-overload]
+                wrapped, check=False, capture_output=True, text=True, errors="replace", timeout=timeout + 15, env=self.engine.environment(), **source
+            )
+        except subprocess.TimeoutExpired as late:
+            raise HostCommandError(argv, None, as_text(late.stdout), as_text(late.stderr), self.name) from late
+        if done.returncode in (124, 137) and time.monotonic() - started >= timeout:
+            raise HostCommandError(argv, None, done.stdout, done.stderr, self.name)
+        if check and done.returncode != 0:
+            raise HostCommandError(argv, done.returncode, done.stdout, done.stderr, self.name)
+        return subprocess.CompletedProcess(list(argv), done.returncode, done.stdout, done.stderr)
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Write a file, with its folders."""
+        place = shlex.quote(path)
+        self.run(["sh", "-c", f"mkdir -p \"$(dirname {place})\" && cat > {place} && chmod {mode:o} {place}"], input=text)
+
+    def read(self, path: str) -> str:
+        return self.run(["cat", path]).stdout
+
+    def restart(self) -> None:
+        """Reboot: systemd stops everything in order, and boots anew. What is on its disks stays."""
+        self.engine.run("restart", "--time=60", self.name, timeout=120)
+        self.wait_until_booted()
+
+    def wait_until_booted(self, timeout: float = _BOOT_TIMEOUT) -> None:
+        """Until systemd says that it has started everything. A failed unit is an error: a lab host has no reason for one."""
+        deadline = time.monotonic() + timeout
+        answer = ""
+        while time.monotonic() < deadline:
+            done = self.engine.run("exec", self.name, "timeout", "20", "systemctl", "is-system-running", "--wait", check=False, timeout=30)
+            answer = done.stdout.strip() or done.stderr.strip()
+            if answer == "running":
+                return
+            if answer == "degraded":
+                failed = self.run(["systemctl", "--failed", "--no-legend", "--plain"]).stdout.strip()
+                raise LabError(f"{self.name} booted, but units failed:\n{failed}\nsee «lab.py shell {self.name}», journalctl -b")
+            time.sleep(0.1)
+        raise LabError(f"{self.name} did not boot in {timeout:.0f} s (systemd says «{answer}»); see «lab.py shell {self.name}»")
