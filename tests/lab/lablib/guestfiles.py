@@ -40,7 +40,7 @@ MASKED = (
     "systemd-sysctl.service",
     "systemd-udevd.service",
 )
-# Off, but not masked: tests may want to start them.
+# Off for root and for users, but not masked: tests may want to start them.
 DISABLED = ("podman-auto-update.timer", "podman-auto-update.service", "podman.service", "podman-restart.service")
 
 _SSHD = f"""# Keys come from the machine that runs the lab, new ones for each lab.
@@ -67,7 +67,8 @@ def files(can_raise_limits: bool) -> dict[str, str]:
         "etc/ssh/sshd_config.d/podfleet-lab.conf": _SSHD,
         # Rootless containers need both devices; a device node in a container is its own, so this touches no one else.
         "etc/tmpfiles.d/podfleet-lab.conf": "z /dev/fuse 0666 root root -\nz /dev/net/tun 0666 root root -\n",
-        "etc/systemd/system-preset/00-podfleet-lab.preset": "".join(f"disable {unit}\n" for unit in DISABLED),
+        # Empty, not absent: an id of its own for each host, yet no «first boot», which would enable every unit there is.
+        "etc/machine-id": "",
         "etc/systemd/journald.conf.d/podfleet-lab.conf": "[Journal]\nStorage=volatile\nRateLimitBurst=0\n",
     }
     if not can_raise_limits:

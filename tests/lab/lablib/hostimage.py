@@ -29,6 +29,7 @@ _COMMON = (
 ).split()
 # Rootless networking: what each release's podman uses by default.
 _OWN: Mapping[str, tuple[str, ...]] = {"trixie": ("passt",), "bookworm": ("slirp4netns",)}
+_DISABLE = tuple(f"systemctl {scope}disable {unit}" for scope in ("", "--global ") for unit in guestfiles.DISABLED)
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 
@@ -45,7 +46,7 @@ class HostImage:
 
     @property
     def base(self) -> str:
-        return f"{_REPOSITORY}/{self.distro}-base:{_short_hash(' '.join(self.packages).encode())}"
+        return f"{_REPOSITORY}/{self.distro}-base:{_short_hash(repr((self.packages, _DISABLE, _LEFT_OUT)).encode())}"
 
     @property
     def name(self) -> str:
@@ -88,7 +89,8 @@ def _build_with_mmdebstrap(engine: Engine, image: HostImage) -> None:
         argv += [f"--aptopt={option}" for option in apt_options()]
         argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
         # A host's keys come from its lab, never from an image that many hosts share.
-        argv += ["--customize-hook=rm -f \"$1\"/etc/ssh/ssh_host_*"]
+        argv += ['--customize-hook=rm -f "$1"/etc/ssh/ssh_host_*']
+        argv += [f'--customize-hook=chroot "$1" {command} || true' for command in _DISABLE]
         run([*argv, image.distro, str(archive), *source_lines(codename, image.distro)], timeout=_BUILD_TIMEOUT)
         engine.run("import", "--quiet", str(archive), image.base, timeout=300)
 
@@ -96,7 +98,7 @@ def _build_with_mmdebstrap(engine: Engine, image: HostImage) -> None:
 def _build_from_registry(engine: Engine, image: HostImage) -> None:
     """For machines without mmdebstrap (Fedora). Prepared, but not tested: it needs a public registry, which we had none of."""
     install = f"apt-get update && apt-get install --yes --no-install-recommends {' '.join(image.packages)} && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_*"
-    recipe = f"FROM docker.io/library/debian:{image.distro}\nRUN {install}\n"
+    recipe = f"FROM docker.io/library/debian:{image.distro}\nRUN {install}\nRUN {'; '.join((*_DISABLE, 'true'))}\n"
     with tempfile.TemporaryDirectory(dir=engine.paths.cache, prefix="build-") as folder:
         Path(folder, "Containerfile").write_text(recipe, encoding="ascii")
         try:
