@@ -1,0 +1,43 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it may change or go in any release.
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Which containers a run looks at. Twin: SELECTION in module_utils/_ansible/arguments.py."""
+
+    DOCUMENTATION = r"""
+options:
+  scope:
+    description:
+      - Whose containers and units. V(system) means root's containers under the system's service manager, and needs
+        root.
+    type: str
+    choices: [system]
+    default: system
+  only:
+    description:
+      - Globs of what to look at; without it, everything that takes part.
+      - A prefix says what a glob is compared with, C(unit:), C(container:) or C(image:). A bare glob is compared with
+        all three. C(.service) may be left out of a unit's name.
+    type: list
+    elements: str
+    default: []
+  exclude:
+    description:
+      - Globs of what to leave alone, written as in O(only). They win over O(only).
+    type: list
+    elements: str
+    default: []
+  policies:
+    description:
+      - Which update policies to look at.
+    type: list
+    elements: str
+    choices: [registry, local]
+    default: [registry, local]
+"""

@@ -1,0 +1,63 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""Argument specifications that several modules share; each has its twin in C(plugins/doc_fragments)."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._engine import Settings
+from .._pure.credentials import Credential
+from .._pure.policies import Policy
+
+#: Twin: doc_fragments/_selection.py.
+SELECTION: dict[str, t.Any] = {
+    "scope": {"type": "str", "choices": ["system"], "default": "system"},
+    "only": {"type": "list", "elements": "str", "default": []},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "policies": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["registry", "local"],
+        "default": ["registry", "local"],
+    },
+}
+
+#: Twin: doc_fragments/_credentials.py.
+CREDENTIALS: dict[str, t.Any] = {
+    "authfile": {"type": "path"},
+    "credentials": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "no_log": False,
+        "options": {
+            "registry": {"type": "str", "required": True},
+            "username": {"type": "str", "required": True},
+            "password": {"type": "str", "required": True, "no_log": True},
+        },
+    },
+    "validate_certs": {"type": "bool"},
+    "ca_path": {"type": "path"},
+}
+
+
+def settings(params: t.Mapping[str, t.Any]) -> Settings:
+    """The engine's settings from a module's parameters; what a module does not offer keeps its default."""
+    given = {name: params[name] for name in ("rollback", "timeout", "parallel") if name in params}
+    return Settings(
+        only=tuple(params["only"]),
+        exclude=tuple(params["exclude"]),
+        policies=frozenset(map(Policy, params["policies"])),
+        credentials={
+            one["registry"]: Credential(one["username"], one["password"]) for one in params.get("credentials", ())
+        },
+        authfile=params.get("authfile"),
+        validate_certs=params.get("validate_certs"),
+        ca_path=params.get("ca_path"),
+        **given,
+    )

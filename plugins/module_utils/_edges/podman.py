@@ -1,0 +1,121 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""podman's store: four calls tell everything about a host; pulls and tags are podman's own."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+
+from .._pure import records
+from .._pure.errors import StoreError
+from .._pure.platforms import Platform
+from .._pure.reasons import Reason
+from .._pure.records import ContainerDetails, HostFacts, ImageRecord, ListedContainer, Snapshot
+from . import process
+
+_OLDEST_VERSION = (4, 3)
+_QUERY_SECONDS = 60.0
+_PULL_SECONDS = 3600.0
+#: What is worth keeping of podman's message; progress lines come before it.
+_MESSAGE_LINES = 3
+
+
+class Podman:
+    """The store of the user who runs this process.
+
+    C(authfile) is a containers-auth.json(5) for pulls; C(verify_tls) is None where registries.conf decides.
+    """
+
+    def __init__(self, authfile: str | None = None, *, verify_tls: bool | None = None) -> None:
+        program = process.find_program("podman")
+        if program is None:
+            raise StoreError("podman is not installed on this host, or not on PATH; install podman 4.3 or newer")
+        self._program = program
+        self._pull_options = [f"--authfile={authfile}"] if authfile else []
+        if verify_tls is not None:
+            self._pull_options.append(f"--tls-verify={str(verify_tls).lower()}")
+
+    def snapshot(self) -> Snapshot:
+        """All containers, images and host facts, asked side by side."""
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            containers, images, host = pool.submit(self.containers), pool.submit(self._images), pool.submit(self._host)
+            return Snapshot(containers.result(), {image.id: image for image in images.result()}, host.result())
+
+    def containers(self) -> tuple[ListedContainer, ...]:
+        """All containers as they are now."""
+        return records.listed_containers(self._json("ps", "--all", "--no-trunc", "--format=json"))
+
+    def details(
+        self, container_ids: t.Sequence[str], image_ids: t.Sequence[str]
+    ) -> tuple[dict[str, ContainerDetails], dict[str, ImageRecord]]:
+        """Inspect containers and images in one call; what has vanished is missing from the answer."""
+        ids = [*container_ids, *(image_id[len("sha256:") :] for image_id in image_ids)]
+        document = self._json("inspect", "--format=json", *ids, tolerant=True)
+        wanted = set(container_ids)
+        containers = [entry for entry in document if isinstance(entry, dict) and entry.get("Id") in wanted]
+        images = [entry for entry in document if isinstance(entry, dict) and entry.get("Id") not in wanted]
+        return records.container_details(containers), {image.id: image for image in records.images(images)}
+
+    def pull(self, name: str, platform: Platform | None) -> ImageRecord:
+        """Pull C(repository@digest); the image is told by the ID that podman prints, not by a second look-up."""
+        options = list(self._pull_options)
+        if platform is not None:
+            options.append(f"--platform={platform}")
+        output = self._call("pull", "--quiet", *options, name, timeout=_PULL_SECONDS, reason=Reason.PULL_FAILED)
+        image_id = records.image_id(output.strip().rpartition("\n")[2])
+        if image_id is None:
+            raise StoreError(f"podman pulled {name} but printed no image ID: {output[-200:]!r}", Reason.PULL_FAILED)
+        images = records.images(self._json("image", "inspect", image_id[len("sha256:") :]))
+        return images[0]
+
+    def tag(self, image_id: str, *names: str) -> None:
+        """Give an image names."""
+        self._call("tag", image_id[len("sha256:") :], *names)
+
+    def untag(self, image_id: str, name: str) -> None:
+        """Take a name from an image; the image stays."""
+        self._call("untag", image_id[len("sha256:") :], name)
+
+    def _images(self) -> tuple[ImageRecord, ...]:
+        return records.images(self._json("images", "--no-trunc", "--format=json"))
+
+    def _host(self) -> HostFacts:
+        host = records.host_facts(self._json("info", "--format=json"))
+        if host.podman_version < _OLDEST_VERSION:
+            version = ".".join(map(str, host.podman_version)) or "unknown"
+            raise StoreError(f"podman on this host is {version}; this collection needs 4.3 or newer")
+        return host
+
+    def _json(self, *arguments: str, tolerant: bool = False) -> t.Any:
+        output = self._call(*arguments, tolerant=tolerant)
+        return records.load(output, f"podman {arguments[0]}")
+
+    def _call(
+        self,
+        *arguments: str,
+        timeout: float = _QUERY_SECONDS,
+        tolerant: bool = False,
+        reason: Reason = Reason.STORE_FAILED,
+    ) -> str:
+        what = f"podman {arguments[0]}"
+        try:
+            done = process.run([self._program, *arguments], timeout=timeout)
+        except process.ProcessTimeoutError:
+            raise StoreError(f"{what} did not end within {timeout:.0f} s and was killed", reason) from None
+        except OSError as error:
+            raise StoreError(f"{what} could not be started: {error}", reason) from None
+        if done.code != 0 and not (tolerant and done.output.strip()):
+            raise StoreError(f"{what} {arguments[-1][:200]}: {_message(done)}", reason)
+        return done.output
+
+
+def _message(done: process.Completed) -> str:
+    lines = [line.strip() for line in done.errors.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"(?i)error|time=.*level=(error|fatal)", line)]
+    return " ".join((errors or lines)[-_MESSAGE_LINES:])[:1000] or f"exit code {done.code}"

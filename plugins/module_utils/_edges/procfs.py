@@ -1,0 +1,34 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""The process table, as far as ownership needs it."""
+
+from __future__ import annotations
+
+import pathlib
+
+from .._pure.ownership import Owner, owner_from_cgroup
+
+#: No real file is longer: a handful of hierarchies with paths below PATH_MAX.
+_LONGEST = 65536
+
+
+class ProcFs:
+    """C(/proc) of this host."""
+
+    def __init__(self, root: str = "/proc") -> None:
+        self._root = pathlib.Path(root)
+
+    def owner(self, pid: int) -> Owner | None:
+        """The unit that owns a process; None where it is gone or has none."""
+        if pid <= 0:
+            return None
+        try:
+            with (self._root / str(pid) / "cgroup").open("rb") as file:
+                text = file.read(_LONGEST)
+        except OSError:
+            return None
+        return owner_from_cgroup(text.decode("utf-8", "replace"))

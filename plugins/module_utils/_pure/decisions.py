@@ -1,0 +1,111 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""The decision for one workload: does it run what its reference names now?"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .policies import Policy
+from .reasons import Reason, Status
+from .references import Reference
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A status with its reason and, where something is wrong, a sentence that says what."""
+
+    status: Status
+    reason: Reason | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class RemoteImage:
+    """What a registry answered for one reference and platform.
+
+    C(digest) is what the tag answered with. The rest is known only where C(digest) told nothing and the manifest was
+    opened: C(platform_digest) of an index's instance, C(id) (the config digest) and C(size) of the layers in bytes.
+    """
+
+    digest: str
+    platform_digest: str | None = None
+    id: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One container that takes part in updates, with all that decides about it.
+
+    C(image) is the image argument as its user wrote it. C(finding) is set where discovery already ends the matter.
+    """
+
+    container_id: str
+    container_name: str
+    unit: str | None
+    image: str
+    policy: Policy | None
+    reference: Reference | None
+    resolved_name: str
+    image_id: str | None
+    image_digest: str | None
+    digests: frozenset[str]
+    main_pid: int
+    shared_with: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
+    finding: Finding | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a workload should run: an image ID (None until it is pulled and could not be told before) and digest."""
+
+    id: str | None
+    digest: str | None
+    #: The reference that the pulled image is tagged with; podman's resolved name.
+    name: str
+    #: What is pulled, C(repository@digest); None where the image is in local storage already.
+    pull: str | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The finding for one workload and, where it is pending, what it should run."""
+
+    finding: Finding
+    digest: str | None
+    target: Target | None = None
+
+
+def decide_registry(workload: Workload, remote: RemoteImage) -> Decision:
+    """Compare the running image with the registry's.
+
+    Any recorded digest counts, of the index or of the instance. After that the config digest does: equal ID is equal
+    content, whatever compression or list stands between.
+    """
+    reference = t.cast("Reference", workload.reference)
+    if remote.digest in workload.digests:
+        return Decision(Finding(Status.CURRENT), remote.digest)
+    if remote.platform_digest in workload.digests:
+        return Decision(Finding(Status.CURRENT), workload.image_digest)
+    if remote.id is not None and remote.id == workload.image_id:
+        return Decision(Finding(Status.CURRENT, Reason.SAME_CONTENT), workload.image_digest)
+    target = Target(remote.id, remote.digest, reference.name, reference.at(remote.digest))
+    return Decision(Finding(Status.PENDING), workload.image_digest, target)
+
+
+def decide_local(workload: Workload, named: tuple[str, str | None] | None) -> Decision:
+    """Compare the running image with what the reference names in local storage, C((id, digest)), by image ID."""
+    if named is None:
+        message = f"{workload.resolved_name} names no image in local storage"
+        return Decision(Finding(Status.FAILED, Reason.NO_LOCAL_TAG, message), workload.image_digest)
+    image_id, digest = named
+    if image_id == workload.image_id:
+        return Decision(Finding(Status.CURRENT), workload.image_digest)
+    return Decision(Finding(Status.PENDING), workload.image_digest, Target(image_id, digest, workload.resolved_name))

@@ -1,0 +1,32 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""The names that this collection gives to images on a host, so that what may be needed again is never pruned."""
+
+from __future__ import annotations
+
+import hashlib
+
+_PREFIX = "localhost/podfleet-autoupdate"
+
+
+def is_ours(name: str) -> bool:
+    """Whether the name is one of ours."""
+    return name.startswith(_PREFIX + "/")
+
+
+def slot(unit: str, reference: str, number: int = 1) -> str:
+    """The tag that keeps a replaced image for one unit and reference; number 1 is the latest."""
+    return f"{_PREFIX}/slot:{_key(unit, reference)}-{number}"
+
+
+def rejected(unit: str, reference: str) -> str:
+    """The tag that keeps the image that a unit could not run: a locally built one may have no other copy."""
+    return f"{_PREFIX}/rejected:{_key(unit, reference)}"
+
+
+def _key(unit: str, reference: str) -> str:
+    return hashlib.sha256(f"{unit}\n{reference}".encode()).hexdigest()[:32]

@@ -1,0 +1,57 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""Which unit owns a process: the rule of C(sd_pid_get_unit(3)), read from C(/proc/<pid>/cgroup)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+#: systemd.unit(5), "a unit name … must consist of … ASCII letters, digits, :, -, _, ., and \\"; services only.
+_SERVICE_NAME = re.compile(r"[A-Za-z0-9:_.\\-]+(?:@[A-Za-z0-9:_.\\-]*)?\.service\Z")
+_LONGEST_UNIT_NAME = 255
+_USER_MANAGER = re.compile(r"user@\d+\.service\Z")
+
+
+def is_service_name(text: str) -> bool:
+    """Whether the text is the name of a service that can be started (instances of templates included)."""
+    return len(text) <= _LONGEST_UNIT_NAME and _SERVICE_NAME.match(text) is not None and "@." not in text
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The unit that owns a process, and whether that unit is a user's service manager."""
+
+    unit: str
+
+    @property
+    def is_user_manager(self) -> bool:
+        """Whether the process lives below a user's own manager, whose units the system manager does not know."""
+        return _USER_MANAGER.match(self.unit) is not None
+
+
+def owner_from_cgroup(text: str) -> Owner | None:
+    """The first unit after the slices in a C(/proc/<pid>/cgroup), or None where the process has none.
+
+    The unified hierarchy (C(0::)) is read first; systemd's own named hierarchy is what a cgroup v1 host has instead.
+    """
+    paths = {}
+    for line in text.splitlines():
+        hierarchy, _colon, path = line.partition(":")
+        controllers, _colon, path = path.partition(":")
+        if (hierarchy == "0" and not controllers) or controllers == "name=systemd":
+            paths[controllers] = path
+    for controllers in ("", "name=systemd"):
+        for component in paths.get(controllers, "").split("/"):
+            # systemd escapes a name that would clash with a controller's files by a leading underscore.
+            unit = component[1:] if component.startswith("_") else component
+            if not unit or unit.endswith(".slice"):
+                continue
+            if unit.endswith((".service", ".scope")):
+                return Owner(unit)
+            break
+    return None

@@ -1,0 +1,55 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""Platforms: operating system, architecture and variant, in the words of the OCI image spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_ARCHITECTURES: dict[str, tuple[str, str]] = {
+    "x86_64": ("amd64", ""),
+    "x86-64": ("amd64", ""),
+    "i386": ("386", ""),
+    "i486": ("386", ""),
+    "i686": ("386", ""),
+    "aarch64": ("arm64", ""),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+}
+#: From the wanted variant downwards, what a machine also runs (the order that podman's image library tries).
+_VARIANTS: dict[str, tuple[str, ...]] = {"arm": ("v8", "v7", "v6", "v5"), "arm64": ("v8",)}
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One normalised platform; an empty variant means none was named."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+
+    @classmethod
+    def normalised(cls, os: str, architecture: str, variant: str = "") -> Platform:
+        """Build a platform from what a machine, an image or a person calls it (C(x86_64), C(armhf), C(macos))."""
+        os = {"macos": "darwin"}.get(os.lower(), os.lower())
+        architecture = architecture.lower()
+        architecture, implied = _ARCHITECTURES.get(architecture, (architecture, ""))
+        variant = variant.lower() or implied
+        if variant and architecture in _VARIANTS and variant.isdigit():
+            variant = f"v{variant}"
+        return cls(os, architecture, variant)
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+    def variants_in_order(self) -> tuple[str, ...]:
+        """The variants that satisfy this platform, best first."""
+        known = _VARIANTS.get(self.architecture, ())
+        if not self.variant:
+            return ("", *known)
+        below = known[known.index(self.variant) :] if self.variant in known else (self.variant,)
+        return (*below, "")

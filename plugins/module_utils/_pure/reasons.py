@@ -1,0 +1,147 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""The closed lists of what a row can say: statuses and reason codes.
+
+The documentation's tables are generated from here, so every member carries the text that tells an operator what
+happened and how to clear it.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Status(str, enum.Enum):
+    """What became of one container in one run."""
+
+    CURRENT = "current"
+    PENDING = "pending"
+    UPDATED = "updated"
+    ROLLED_BACK = "rolled_back"
+    FAILED = "failed"
+    HELD = "held"
+    PINNED = "pinned"
+    UNKNOWN = "unknown"
+
+
+#: The same outcome in the words of C(podman auto-update --format json), for scripts that read those.
+PODMAN_UPDATED: dict[Status, str] = {
+    Status.CURRENT: "false",
+    Status.PENDING: "pending",
+    Status.UPDATED: "true",
+    Status.ROLLED_BACK: "rolled back",
+    Status.FAILED: "failed",
+    Status.HELD: "false",
+    Status.PINNED: "false",
+    Status.UNKNOWN: "failed",
+}
+
+
+class Reason(str, enum.Enum):
+    """Why a row has its status: a stable code, with the text that explains it and says what to do next."""
+
+    text: str
+
+    def __new__(cls, code: str, text: str) -> Reason:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.text = text
+        return member
+
+    # Nothing is wrong.
+    CHECK_MODE = ("check_mode", "A newer image is available; a run without check mode would activate it.")
+    SAME_CONTENT = (
+        "same_content",
+        "The registry answers with another digest, but with the image ID that already runs. Nothing to do.",
+    )
+    JOB_RUNNING = (
+        "job_running",
+        "The unit is still starting or has a job queued, so it was left alone. Run again when it is active.",
+    )
+    # The description of the workload is not good enough to act on.
+    INVALID_POLICY = (
+        "invalid_policy",
+        "The label io.containers.autoupdate must be registry, image, local or disabled. Mend the label and recreate"
+        " the container.",
+    )
+    NO_UNIT_LABEL = (
+        "no_unit_label",
+        "The container (in a pod: the pod's infra container) has no PODMAN_SYSTEMD_UNIT label, so no unit can be"
+        " restarted. Start it from a unit that sets Environment=PODMAN_SYSTEMD_UNIT=%n.",
+    )
+    UNIT_MISMATCH = (
+        "unit_mismatch",
+        "The unit that the label names is not the unit that owns the container's processes. Start the container from"
+        " its own unit, not by hand and not from inside another service.",
+    )
+    OTHER_MANAGER = (
+        "other_manager",
+        "The container's processes belong to a user's service manager, which this run does not reach.",
+    )
+    RAW_NAME_UNKNOWN = (
+        "raw_name_unknown",
+        "The image argument that created the container cannot be told, so there is no reference to follow. Create it"
+        " with podman run or podman create from a named image.",
+    )
+    SHORT_NAME = (
+        "short_name",
+        "The registry policy needs a fully qualified image reference, such as quay.io/project/app:tag.",
+    )
+    NO_LOCAL_TAG = (
+        "no_local_tag",
+        "The reference names no image in local storage any more. Build or tag the image again.",
+    )
+    # The registry did not answer the question.
+    AUTH_REQUIRED = ("auth_required", "The registry wants (other) credentials for this repository.")
+    BLOCKED = ("blocked", "registries.conf blocks this registry.")
+    NOT_FOUND = ("not_found", "The registry knows no such repository, tag or platform.")
+    RATE_LIMITED = ("rate_limited", "The registry's request limit is used up. Run again later, or log in.")
+    REGISTRY_INVALID = ("registry_invalid", "The registry's answer is not one that the distribution spec allows.")
+    REGISTRY_UNREACHABLE = ("registry_unreachable", "The registry cannot be reached, or does not answer in time.")
+    TLS = ("tls", "The registry's certificate is not trusted. Install its CA, or declare the registry insecure.")
+    # The update went wrong.
+    PULL_FAILED = ("pull_failed", "podman could not pull the image; nothing was changed. Its message says why.")
+    STORE_FAILED = ("store_failed", "podman could not read or tag an image in local storage. Its message says why.")
+    ROLLBACK_UNSAFE = (
+        "rollback_unsafe",
+        "The running image is no longer in local storage, so there would be no way back. Set rollback to false to"
+        " update all the same.",
+    )
+    JOB_FAILED = (
+        "job_failed",
+        "systemd could not restart the unit on the new image. See systemctl status and journalctl -u.",
+    )
+    JOB_TIMEOUT = (
+        "job_timeout",
+        "The restart of the unit did not end in time and was cancelled. See journalctl -u, or raise timeout.",
+    )
+    NOT_RUNNING = (
+        "not_running",
+        "The unit is not active, or its container does not run after the restart. See journalctl -u.",
+    )
+    UNIT_REUSES_CONTAINER = (
+        "unit_reuses_container",
+        "The unit restarted its old container, so it cannot run another image. Let the unit create a fresh container"
+        " at each start (podman run --rm --replace, podman generate systemd --new, Quadlet).",
+    )
+    GROUP_FAILED = (
+        "group_failed",
+        "Another unit on the same reference failed on the new image, so this one was not kept on it either.",
+    )
+    UNIT_DOWN = (
+        "unit_down",
+        "The new image failed and the old one could not be started again either. The unit needs a person.",
+    )
+    # Warnings that accompany a row.
+    UNITS_NOT_CHECKED = (
+        "units_not_checked",
+        "systemd could not be asked over D-Bus, so the state of the units is not known.",
+    )
+    ANONYMOUS_VOLUME = (
+        "anonymous_volume",
+        "The container has an anonymous volume: a restart that recreates it destroys that data. Use a named volume.",
+    )

@@ -1,0 +1,122 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""Image references: parse, validate, normalise, render.
+
+The grammar is the one of the distribution project's C(reference) package, which podman uses: C(name[:tag][@digest])
+where a name is an optional registry and a lower-case path.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_SEPARATOR = r"(?:\.|_{1,2}|-+)"
+_PATH_COMPONENT = rf"[a-z0-9]+(?:{_SEPARATOR}[a-z0-9]+)*"
+_PATH = re.compile(rf"{_PATH_COMPONENT}(?:/{_PATH_COMPONENT})*\Z")
+_HOST_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_REGISTRY = re.compile(rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?\Z")
+_TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.ASCII)
+_DIGEST = re.compile(r"sha256:[a-f0-9]{64}\Z")
+#: A name of 255 characters, a tag of 128 and a digest: what is longer cannot be a reference.
+_LONGEST_REFERENCE = 512
+
+DOCKER_TRANSPORT = "docker://"
+DOCKER_HUB = "docker.io"
+
+
+class InvalidReferenceError(ValueError):
+    """The text is not an image reference; the message names it and says what is wrong."""
+
+
+def is_digest(text: object) -> bool:
+    """Whether the text is a C(sha256:<64 lower-case hex>) digest, the only algorithm that image IDs and tags use."""
+    return isinstance(text, str) and _DIGEST.match(text) is not None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One parsed reference. C(registry) is empty for a short name; C(tag) beside a digest is only remembered."""
+
+    registry: str
+    path: str
+    tag: str | None
+    digest: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Parse C(text), with or without C(docker://).
+
+        Docker Hub names are normalised as Docker does (C(docker.io/x) is C(docker.io/library/x)); a name without tag
+        and digest gets C(latest).
+
+        Raises:
+            InvalidReferenceError: The text is not a reference.
+        """
+        if len(text) > _LONGEST_REFERENCE:
+            raise InvalidReferenceError(f"{text[:60]!r}… is not an image reference: it is too long")
+        rest = text[len(DOCKER_TRANSPORT) :] if text.startswith(DOCKER_TRANSPORT) else text
+        rest, at, digest = rest.partition("@")
+        if at and not is_digest(digest):
+            raise InvalidReferenceError(f"{text!r} is not an image reference: the digest must be sha256: and 64 hex digits")
+        slash = rest.rfind("/")
+        name, colon, tag = rest[slash + 1 :].partition(":")
+        name = rest[: slash + 1] + name
+        if colon and not _TAG.match(tag):
+            raise InvalidReferenceError(f"{text!r} is not an image reference: {tag!r} is not a valid tag")
+        registry, path = _split_registry(name)
+        if path != path.lower():
+            raise InvalidReferenceError(f"{text!r} is not an image reference: repository name must be lowercase")
+        if not _PATH.match(path) or (registry and not _REGISTRY.match(registry)):
+            raise InvalidReferenceError(f"{text!r} is not an image reference: invalid reference format")
+        if registry in (DOCKER_HUB, "index.docker.io"):
+            registry = DOCKER_HUB
+            path = path if "/" in path else f"library/{path}"
+        return cls(registry, path, tag or (None if digest else "latest"), digest or None)
+
+    @property
+    def fully_qualified(self) -> bool:
+        """Whether the reference names its registry."""
+        return bool(self.registry)
+
+    @property
+    def repository(self) -> str:
+        """Registry and path, without tag and digest."""
+        return f"{self.registry}/{self.path}" if self.registry else self.path
+
+    @property
+    def name(self) -> str:
+        """The canonical text, as podman records it: a digest drops the tag beside it."""
+        return f"{self.repository}@{self.digest}" if self.digest else f"{self.repository}:{self.tag}"
+
+    def at(self, digest: str) -> str:
+        """This repository at one digest, which is what is pulled."""
+        return f"{self.repository}@{digest}"
+
+    def matches(self, resolved_name: str) -> bool:
+        """Whether podman may have resolved this reference to C(resolved_name).
+
+        A short name is resolved through C(localhost/), Docker Hub or one of the search registries, so any registry
+        before the same path counts.
+        """
+        try:
+            resolved = Reference.parse(resolved_name)
+        except InvalidReferenceError:
+            return False
+        if (self.digest or self.tag) != (resolved.digest or resolved.tag):
+            return False
+        if self.registry:
+            return self.repository == resolved.repository
+        return resolved.path == self.path or resolved.path.endswith("/" + self.path)
+
+
+def _split_registry(name: str) -> tuple[str, str]:
+    """Split a name where podman does: the first component is a registry if it has a dot or colon, or is localhost."""
+    first, slash, rest = name.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return first, rest
+    return "", name

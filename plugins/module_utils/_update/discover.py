@@ -1,0 +1,156 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""Discover: which containers take part, and what is known of each without asking a registry.
+
+The rules are those of podman-auto-update(1), in its order, plus two of ours: the unit must own the container's
+processes, and the reference is the one that the container was created from.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._pure.decisions import Finding, Workload
+from .._pure.ownership import is_service_name
+from .._pure.policies import LABEL, InvalidPolicyError, Policy, parse_policy
+from .._pure.raw_names import find_raw_name
+from .._pure.reasons import Reason, Status
+from .._pure.records import ContainerDetails, ImageRecord, ListedContainer, Snapshot
+from .._pure.selection import Selection
+from .protocols import Processes, Store
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """The workloads of a host, sorted, and the snapshot that they were found in."""
+
+    workloads: tuple[Workload, ...]
+    snapshot: Snapshot
+    unused_patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A running container with a policy label, and the container whose unit label and processes count for it."""
+
+    container: ListedContainer
+    policy: Policy | None
+    invalid: str | None
+    keeper: ListedContainer | None
+
+
+def discover(
+    store: Store, processes: Processes, selection: Selection, policies: t.Collection[Policy]
+) -> Discovery:
+    """Find the workloads that take part. No registry is contacted, nothing is changed."""
+    snapshot = store.snapshot()
+    candidates = _candidates(snapshot.containers)
+    inspected = {one.container.id for one in candidates} | {one.keeper.id for one in candidates if one.keeper}
+    running = {one.container.image_id for one in candidates if one.container.image_id in snapshot.images}
+    details, opened = store.details(sorted(inspected), sorted(filter(None, running))) if candidates else ({}, {})
+    snapshot = replace(snapshot, images={**snapshot.images, **opened})
+    found = [
+        _workload(one, details, snapshot, processes)
+        for one in candidates
+        if one.container.id in details  # else it vanished during the scan, which is nobody's failure
+    ]
+    wanted = [one for one in found if one.policy is None or one.policy in policies]
+    taken = [one for one in wanted if selection.takes(one)]
+    workloads = tuple(sorted(taken, key=lambda one: (one.unit or "", one.container_name, one.container_id)))
+    return Discovery(_with_sharers(workloads, snapshot.containers), snapshot, selection.unused(wanted))
+
+
+def _candidates(containers: t.Sequence[ListedContainer]) -> list[_Candidate]:
+    infra = {one.pod: one for one in containers if one.is_infra and one.pod}
+    candidates = []
+    for container in containers:
+        if container.state != "running" or container.is_infra:
+            continue
+        invalid = None
+        try:
+            policy = parse_policy(container.labels.get(LABEL))
+        except InvalidPolicyError as error:
+            policy, invalid = None, str(error)
+        if policy or invalid:
+            keeper = infra.get(container.pod) if container.pod else container
+            candidates.append(_Candidate(container, policy, invalid, keeper))
+    return candidates
+
+
+def _workload(
+    candidate: _Candidate, details: t.Mapping[str, ContainerDetails], snapshot: Snapshot, processes: Processes
+) -> Workload:
+    container, keeper = candidate.container, candidate.keeper
+    detail = details[container.id]
+    image = snapshot.images.get(container.image_id or "")
+    raw = find_raw_name(detail.create_command, detail.image_name, container.image_id)
+    keeper_detail = details.get(keeper.id) if keeper else None
+    workload = Workload(
+        container_id=container.id,
+        container_name=container.name,
+        unit=keeper.unit_label if keeper else None,
+        image=raw.text if raw else detail.image_name,
+        policy=candidate.policy,
+        reference=raw.reference if raw else None,
+        resolved_name=detail.image_name,
+        image_id=container.image_id,
+        image_digest=image.shown_digest if image else None,
+        digests=image.digests if image else frozenset(),
+        main_pid=keeper_detail.conmon_pid if keeper_detail else 0,
+        warnings=(Reason.ANONYMOUS_VOLUME,) if detail.has_anonymous_volume else (),
+    )
+    if candidate.invalid:
+        return replace(workload, finding=Finding(Status.FAILED, Reason.INVALID_POLICY, candidate.invalid))
+    if raw and raw.pinned:
+        return replace(workload, finding=Finding(Status.PINNED))
+    return replace(workload, finding=_objection(workload, in_pod=bool(container.pod), processes=processes))
+
+
+def _objection(workload: Workload, *, in_pod: bool, processes: Processes) -> Finding | None:
+    """What forbids to update this workload, if anything does."""
+    if not workload.unit:
+        whose = "the infra container of its pod has" if in_pod else "it has"
+        return _failed(Reason.NO_UNIT_LABEL, f"{whose} no PODMAN_SYSTEMD_UNIT label")
+    if not is_service_name(workload.unit):
+        return _failed(Reason.UNIT_MISMATCH, f"{workload.unit[:80]!r} is not the name of a service")
+    owner = processes.owner(workload.main_pid)
+    if owner is not None and owner.is_user_manager:
+        return _failed(Reason.OTHER_MANAGER, f"its processes belong to {owner.unit}")
+    if owner is None or owner.unit != workload.unit:
+        whose = f"to {owner.unit}" if owner else "to no unit"
+        return _failed(
+            Reason.UNIT_MISMATCH, f"its label names {workload.unit}, but its processes belong {whose}"
+        )
+    if workload.reference is None or workload.image_id is None:
+        return _failed(Reason.RAW_NAME_UNKNOWN, "the image argument that created it cannot be told")
+    if workload.policy is Policy.REGISTRY and not workload.reference.fully_qualified:
+        return _failed(Reason.SHORT_NAME, f"{workload.image!r} does not name its registry")
+    return None
+
+
+def _failed(reason: Reason, error: str) -> Finding:
+    return Finding(Status.FAILED, reason, error)
+
+
+def _with_sharers(
+    workloads: tuple[Workload, ...], containers: t.Sequence[ListedContainer]
+) -> tuple[Workload, ...]:
+    """Note beside each workload which containers that take no part would meet a moved tag at their next start."""
+    taking_part = {one.container_id for one in workloads}
+    others: dict[str, list[str]] = {}
+    for container in containers:
+        if container.id not in taking_part and not container.is_infra:
+            others.setdefault(container.image_name, []).append(container.name or container.id[:12])
+    return tuple(
+        replace(one, shared_with=tuple(sorted(others.get(one.resolved_name, ())))) for one in workloads
+    )
+
+
+def local_names(images: t.Mapping[str, ImageRecord]) -> dict[str, ImageRecord]:
+    """Which image each name in local storage points to."""
+    return {name: image for image in images.values() for name in image.names}

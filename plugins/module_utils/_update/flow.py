@@ -1,0 +1,196 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""The one flow: discover, resolve, decide, stage, activate, verify, settle, report."""
+
+from __future__ import annotations
+
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from .._pure.decisions import Decision, Finding, Workload
+from .._pure.errors import UnitError
+from .._pure.policies import Policy
+from .._pure.reasons import Reason, Status
+from .._pure.selection import Selection
+from .._pure.units import UnitFacts
+from .activate import Outcome, Transaction
+from .discover import Discovery, discover
+from .groups import Change, Member, form_groups
+from .protocols import Processes, Registry, Store, Units
+from .report import Report, Row, row_warning
+from .resolve import resolve_all
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is asked to do."""
+
+    selection: Selection
+    policies: frozenset[Policy]
+    rollback: bool
+    parallel: int
+    registry_parallel: int
+
+
+@dataclass(frozen=True)
+class World:
+    """The edges of a run. Registry and systemd are connected only when there is something to ask them."""
+
+    store: Store
+    processes: Processes
+    registry: t.Callable[[Discovery], Registry]
+    units: t.Callable[[], Units]
+
+
+class Update:
+    """One run over one host."""
+
+    def __init__(self, world: World, options: Options) -> None:
+        self._world = world
+        self._options = options
+        self._registry: Registry | None = None
+        self._warnings: list[str] = []
+
+    def check(self) -> Report:
+        """Say what C(run) would do. Nothing is pulled, tagged or restarted."""
+        discovery, decisions = self._decide()
+        decisions = self._with_unit_states(discovery, decisions, must_answer=False)
+        rows = [_predicted(one, decisions[one.container_id]) for one in discovery.workloads]
+        return self._report(rows, check_mode=True)
+
+    def run(self) -> Report:
+        """Bring every pending workload to its target."""
+        discovery, decisions = self._decide()
+        decisions = self._with_unit_states(discovery, decisions, must_answer=True)
+        outcomes = self._activate(discovery, decisions)
+        rows = [
+            _ended(one, decisions[one.container_id], outcomes[one.container_id])
+            if one.container_id in outcomes
+            else _unmoved(one, decisions[one.container_id])
+            for one in discovery.workloads
+        ]
+        return self._report(rows, check_mode=False)
+
+    def _decide(self) -> tuple[Discovery, dict[str, Decision]]:
+        options, world = self._options, self._world
+        discovery = discover(world.store, world.processes, options.selection, options.policies)
+        for pattern in discovery.unused_patterns:
+            self._warnings.append(f"only: the pattern {pattern!r} matches no container that takes part in updates")
+
+        def registry() -> Registry:
+            self._registry = world.registry(discovery)
+            return self._registry
+
+        decisions = resolve_all(discovery.workloads, discovery.snapshot, registry, options.registry_parallel)
+        if options.rollback:
+            decisions = {
+                one.container_id: _hold_without_way_back(one, decisions[one.container_id], discovery)
+                for one in discovery.workloads
+            }
+        return discovery, decisions
+
+    def _with_unit_states(
+        self, discovery: Discovery, decisions: dict[str, Decision], *, must_answer: bool
+    ) -> dict[str, Decision]:
+        """Take back the decisions for units that cannot be restarted now, or that systemd says are not the owners."""
+        pending = [one for one in discovery.workloads if decisions[one.container_id].target]
+        if not pending:
+            return decisions
+        try:
+            units = self._world.units()
+            facts = units.facts({t.cast("str", one.unit) for one in pending})
+            findings = {one.container_id: _unit_objection(one, facts, units) for one in pending}
+        except UnitError as error:
+            if must_answer:
+                refused = Finding(Status.FAILED, error.reason, str(error))
+                findings = {one.container_id: refused for one in pending}
+            else:
+                self._warnings.append(f"{Reason.UNITS_NOT_CHECKED.value}: {error}")
+                findings = {}
+        return {
+            key: Decision(finding, decision.digest) if (finding := findings.get(key)) else decision
+            for key, decision in decisions.items()
+        }
+
+    def _activate(self, discovery: Discovery, decisions: t.Mapping[str, Decision]) -> dict[str, Outcome]:
+        changes = [
+            Change(one, target) for one in discovery.workloads if (target := decisions[one.container_id].target)
+        ]
+        groups = form_groups(changes)
+        if not groups:
+            return {}
+        units = self._world.units()
+
+        def move(group: tuple[Member, ...]) -> dict[str, Outcome]:
+            transaction = Transaction(
+                self._world.store, units, discovery.snapshot, rollback=self._options.rollback
+            )
+            return transaction.run(group)
+
+        with ThreadPoolExecutor(max_workers=min(self._options.parallel, len(groups))) as pool:
+            return {key: outcome for outcomes in pool.map(move, groups) for key, outcome in outcomes.items()}
+
+    def _report(self, rows: t.Sequence[Row], *, check_mode: bool) -> Report:
+        for row in rows:
+            if row.finding.status in (Status.UNKNOWN, Status.HELD):
+                reason = row.finding.reason.value if row.finding.reason else "no reason"
+                said = f": {row.finding.error}" if row.finding.error else ""
+                self._warnings.append(f"{row.workload.image}: {row.finding.status.value}: {reason}{said}")
+            if row.changed:
+                self._warnings += [row_warning(row.workload, reason) for reason in row.workload.warnings]
+        usage = self._registry.usage() if self._registry else ()
+        return Report(tuple(rows), usage, tuple(dict.fromkeys(self._warnings)), check_mode)
+
+
+def _unit_objection(workload: Workload, facts: t.Mapping[str, UnitFacts], units: Units) -> Finding | None:
+    unit = t.cast("str", workload.unit)
+    state = facts.get(unit)
+    if state is None or state.load_state != "loaded":
+        loaded = state.load_state if state else "not loaded"
+        return Finding(Status.FAILED, Reason.UNIT_MISMATCH, f"systemd says that {unit} is {loaded}")
+    if state.job_running or state.active_state in ("activating", "reloading", "deactivating"):
+        return Finding(Status.PENDING, Reason.JOB_RUNNING, f"{unit} is {state.active_state}")
+    if state.active_state != "active":
+        return Finding(Status.FAILED, Reason.NOT_RUNNING, f"{unit} is {state.active_state}")
+    if not units.owns(unit, workload.main_pid):
+        return Finding(Status.FAILED, Reason.UNIT_MISMATCH, f"systemd does not count its processes to {unit}")
+    return None
+
+
+def _hold_without_way_back(workload: Workload, decision: Decision, discovery: Discovery) -> Decision:
+    if decision.target is None or workload.image_id in discovery.snapshot.images:
+        return decision
+    message = f"the running image {workload.image_id} is not in local storage any more"
+    return Decision(Finding(Status.HELD, Reason.ROLLBACK_UNSAFE, message), decision.digest)
+
+
+def _unmoved(workload: Workload, decision: Decision) -> Row:
+    content = (workload.image_id, decision.digest)
+    return Row(workload, decision.finding, content, content, changed=False)
+
+
+def _predicted(workload: Workload, decision: Decision) -> Row:
+    if decision.target is None:
+        return _unmoved(workload, decision)
+    before = (workload.image_id, decision.digest)
+    after = (decision.target.id, decision.target.digest)
+    return Row(workload, Finding(Status.PENDING, Reason.CHECK_MODE), before, after, changed=True)
+
+
+def _ended(workload: Workload, decision: Decision, outcome: Outcome) -> Row:
+    before = (workload.image_id, decision.digest)
+    return Row(
+        workload,
+        outcome.finding,
+        before,
+        outcome.after or before,
+        outcome.changed,
+        outcome.job_result,
+        outcome.duration,
+    )
+

@@ -1,0 +1,75 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""What the update needs of the world. The edges implement it; a test hands in others."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._pure.decisions import RemoteImage
+from .._pure.ownership import Owner
+from .._pure.platforms import Platform
+from .._pure.questions import Question, RegistryUsage
+from .._pure.records import ContainerDetails, ImageRecord, ListedContainer, Snapshot
+from .._pure.units import JobOutcome, UnitFacts
+
+
+class Store(t.Protocol):
+    """podman's containers and images. Every method raises C(StoreError)."""
+
+    def snapshot(self) -> Snapshot:
+        """All containers, images and host facts."""
+
+    def containers(self) -> tuple[ListedContainer, ...]:
+        """All containers as they are now."""
+
+    def details(
+        self, container_ids: t.Sequence[str], image_ids: t.Sequence[str]
+    ) -> tuple[dict[str, ContainerDetails], dict[str, ImageRecord]]:
+        """Inspect containers and images in one call; what has vanished is missing from the answer."""
+
+    def pull(self, name: str, platform: Platform | None) -> ImageRecord:
+        """Pull C(repository@digest), for another platform than the host's where one is given."""
+
+    def tag(self, image_id: str, *names: str) -> None:
+        """Give an image names."""
+
+    def untag(self, image_id: str, name: str) -> None:
+        """Take a name from an image; the image stays."""
+
+
+class Processes(t.Protocol):
+    """The host's process table."""
+
+    def owner(self, pid: int) -> Owner | None:
+        """The unit that owns a process; None where it is gone or has none."""
+
+
+class Registry(t.Protocol):
+    """The registries behind all references."""
+
+    def resolve(self, question: Question) -> RemoteImage:
+        """Answer one question; called from several threads. Raises C(RegistryError)."""
+
+    def usage(self) -> tuple[RegistryUsage, ...]:
+        """What was asked so far."""
+
+
+class Units(t.Protocol):
+    """systemd's manager. Every method raises C(UnitError)."""
+
+    def facts(self, units: t.Collection[str]) -> dict[str, UnitFacts]:
+        """The state of each unit; units that are not loaded are missing from the answer."""
+
+    def owns(self, unit: str, pid: int) -> bool:
+        """Whether systemd itself says that the process belongs to the unit."""
+
+    def restart(self, units: t.Collection[str]) -> dict[str, JobOutcome]:
+        """Restart units side by side and wait for their jobs; called from several threads."""
+
+    def reset_failed(self, units: t.Collection[str]) -> None:
+        """Forget failures, so that a start limit does not refuse the way back."""

@@ -1,0 +1,156 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""Report: one row for each container, and what a person reads of them."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict, dataclass
+
+from .._pure.decisions import Finding, Workload
+from .._pure.questions import RegistryUsage
+from .._pure.reasons import PODMAN_UPDATED, Reason, Status
+
+_SHORT_ID = len("sha256:") + 12
+_COLUMNS = ("UNIT", "CONTAINER", "IMAGE", "POLICY", "STATUS", "REASON", "BEFORE", "AFTER")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one run says of one container. C(before) and C(after) are image ID and digest; C(duration) is in seconds."""
+
+    workload: Workload
+    finding: Finding
+    before: tuple[str | None, str | None]
+    after: tuple[str | None, str | None]
+    changed: bool
+    job_result: str | None = None
+    duration: float | None = None
+
+    def to_result(self) -> dict[str, t.Any]:
+        """The row as the modules return it."""
+        workload, finding = self.workload, self.finding
+        return {
+            **identity(workload),
+            "status": finding.status.value,
+            "changed": self.changed,
+            "podman_updated": PODMAN_UPDATED[finding.status],
+            "reason": finding.reason.value if finding.reason else None,
+            "error": finding.error,
+            "before": _content(self.before),
+            "after": _content(self.after),
+            "job_result": self.job_result,
+            "duration": None if self.duration is None else round(self.duration, 3),
+        }
+
+
+def identity(workload: Workload) -> dict[str, t.Any]:
+    """The keys that say which container a row is about; every module uses the same."""
+    return {
+        "unit": workload.unit,
+        "scope": "system",
+        "user": None,
+        "container": f"{workload.container_id[:12]} ({workload.container_name})",
+        "container_id": workload.container_id,
+        "container_name": workload.container_name,
+        "image": workload.image,
+        "policy": workload.policy.value if workload.policy else None,
+        "shared_with": list(workload.shared_with),
+    }
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that one run says."""
+
+    rows: tuple[Row, ...]
+    registries: tuple[RegistryUsage, ...]
+    warnings: tuple[str, ...]
+    check_mode: bool
+
+    @property
+    def changed(self) -> bool:
+        """Whether a unit was restarted, or would be."""
+        return any(row.changed for row in self.rows)
+
+    def count(self, status: Status) -> int:
+        """How many rows have the status."""
+        return sum(row.finding.status is status for row in self.rows)
+
+    def to_result(self, fail_on: t.Collection[str]) -> dict[str, t.Any]:
+        """The whole report as the module returns it; C(fail_on) are the statuses that make it a failure."""
+        return {
+            "failed": any(row.finding.status.value in fail_on for row in self.rows),
+            "warned": self.warnings,
+            "changed": self.changed,
+            "updates": [row.to_result() for row in self.rows],
+            "summary": {status.value: self.count(status) for status in Status},
+            "registries": [asdict(usage) for usage in self.registries],
+            "table": table(_COLUMNS, [_cells(row) for row in self.rows]),
+            "diff": {
+                "before_header": "images that run",
+                "after_header": "images that would run" if self.check_mode else "images that run now",
+                "before": self._side(lambda row: row.before),
+                "after": self._side(lambda row: row.after),
+            },
+            "msg": self.sentence(),
+        }
+
+    def sentence(self) -> str:
+        """The run in one sentence."""
+        if not self.rows:
+            return "No running container takes part in updates."
+        counts = [f"{self.count(status)} {status.value}" for status in Status if self.count(status)]
+        noun = "container" if len(self.rows) == 1 else "containers"
+        would = " (check mode: nothing was done)" if self.check_mode else ""
+        return f"{len(self.rows)} {noun}: {', '.join(counts)}{would}."
+
+    def _side(self, content: t.Callable[[Row], tuple[str | None, str | None]]) -> str:
+        lines = []
+        for row in self.rows:
+            if row.before != row.after:
+                identity_, digest = content(row)
+                lines += [
+                    f"{row.workload.unit} {row.workload.container_name} {row.workload.image}",
+                    f"  id: {identity_ or 'known after the pull'}",
+                    f"  digest: {digest}",
+                ]
+        return "".join(line + "\n" for line in lines)
+
+
+def row_warning(workload: Workload, reason: Reason) -> str:
+    """One warning about one container."""
+    return f"{workload.unit or workload.container_name}: {reason.value}: {reason.text}"
+
+
+def table(header: t.Sequence[str], rows: t.Sequence[t.Sequence[str]]) -> list[str]:
+    """Aligned lines, for people."""
+    lines = [tuple(header), *map(tuple, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    workload, finding = row.workload, row.finding
+    return (
+        workload.unit or "-",
+        workload.container_name,
+        workload.image,
+        workload.policy.value if workload.policy else "-",
+        finding.status.value,
+        finding.reason.value if finding.reason else "-",
+        _short(row.before[0]),
+        _short(row.after[0]),
+    )
+
+
+def _short(image_id: str | None) -> str:
+    return image_id[len("sha256:") : _SHORT_ID] if image_id else "-"
+
+
+def _content(pair: tuple[str | None, str | None]) -> dict[str, str | None]:
+    return {"id": pair[0], "digest": pair[1]}

@@ -1,0 +1,91 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""Resolve and decide: ask the registries once for each distinct image, all side by side, and judge every workload."""
+
+from __future__ import annotations
+
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+
+from .._pure.decisions import Decision, Finding, RemoteImage, Workload, decide_local, decide_registry
+from .._pure.errors import RegistryError
+from .._pure.platforms import Platform
+from .._pure.policies import Policy
+from .._pure.questions import Question
+from .._pure.reasons import Status
+from .._pure.records import Snapshot
+from .discover import local_names
+from .protocols import Registry
+
+_Answer = t.Union[RemoteImage, RegistryError]
+
+
+def resolve_all(
+    workloads: t.Sequence[Workload], snapshot: Snapshot, registry: t.Callable[[], Registry], width: int
+) -> dict[str, Decision]:
+    """The decision for each workload, by container ID. C(registry) is called only where there is something to ask."""
+    open_ = [one for one in workloads if one.finding is None]
+    questions = _questions([one for one in open_ if one.policy is Policy.REGISTRY], snapshot)
+    answers = _ask(questions, registry, width)
+    names = local_names(snapshot.images)
+    decisions = {one.container_id: Decision(one.finding, one.image_digest) for one in workloads if one.finding}
+    for one in open_:
+        if one.policy is Policy.LOCAL:
+            image = names.get(one.resolved_name)
+            decisions[one.container_id] = decide_local(one, (image.id, image.shown_digest) if image else None)
+        else:
+            decisions[one.container_id] = _decide(one, answers[_key(one, snapshot)])
+    return decisions
+
+
+def platform_of(workload: Workload, snapshot: Snapshot) -> Platform:
+    """The platform of the image that the container runs; the variant, which podman does not tell, is the host's."""
+    host = snapshot.host.platform
+    image = snapshot.images.get(workload.image_id or "")
+    if image is None or image.platform is None or image.platform.architecture == host.architecture:
+        return host
+    return image.platform
+
+
+def _key(workload: Workload, snapshot: Snapshot) -> tuple[str, Platform]:
+    return t.cast("t.Any", workload.reference).name, platform_of(workload, snapshot)
+
+
+def _questions(workloads: t.Sequence[Workload], snapshot: Snapshot) -> dict[tuple[str, Platform], Question]:
+    """One question for each reference and platform.
+
+    Where containers run different images of one reference, only digests known to all of them spare the manifest.
+    """
+    questions: dict[tuple[str, Platform], Question] = {}
+    for one in workloads:
+        key = _key(one, snapshot)
+        known = one.digests & questions[key].known if key in questions else one.digests
+        questions[key] = Question(t.cast("t.Any", one.reference), key[1], known)
+    return questions
+
+
+def _ask(
+    questions: t.Mapping[tuple[str, Platform], Question], registry: t.Callable[[], Registry], width: int
+) -> dict[tuple[str, Platform], _Answer]:
+    if not questions:
+        return {}
+    client = registry()
+
+    def ask(question: Question) -> _Answer:
+        try:
+            return client.resolve(question)
+        except RegistryError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=min(width, len(questions))) as pool:
+        return dict(zip(questions, pool.map(ask, questions.values())))
+
+
+def _decide(workload: Workload, answer: _Answer) -> Decision:
+    if isinstance(answer, RegistryError):
+        return Decision(Finding(Status.UNKNOWN, answer.reason, str(answer)), workload.image_digest)
+    return decide_registry(workload, answer)
