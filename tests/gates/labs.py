@@ -1,0 +1,90 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The gates that need the lab's real hosts: integration tests, Molecule scenarios, benchmarks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import places
+import trees
+import venvs
+from running import GateError, Lane, Log
+
+DISTRIBUTIONS = ("trixie", "bookworm")
+_SCENARIOS = places.ROOT / "extensions" / "molecule"
+
+
+def integration_lanes() -> list[Lane]:
+    return [Lane("pytest on the lab", _integration, live=True)]
+
+
+def molecule_lanes() -> list[Lane]:
+    return [Lane("scenarios on the lab", _molecule, live=True)]
+
+
+def bench_lanes() -> list[Lane]:
+    return [Lane("figures", _bench, live=True)]
+
+
+def up(log: Log) -> None:
+    """Hosts of both distributions; what runs already is kept."""
+    log.run([sys.executable, places.LAB, "install"], env=_lab_environment(), timeout=1800)
+    for distribution in DISTRIBUTIONS:
+        log.run([sys.executable, places.LAB, "up", "--distro", distribution], env=_lab_environment(), timeout=1800)
+
+
+def _integration(log: Log) -> None:
+    tests = places.ROOT / "tests" / "integration"
+    if not any(tests.rglob("test_*.py")):
+        raise GateError("tests/integration has no tests")
+    binaries, env = _room_on_the_lab(venvs.INTEGRATION, log)
+    log.run([binaries / "python", "-m", "pytest", "-p", "no:cacheprovider", "--durations=10", tests], env=env)
+
+
+def _molecule(log: Log) -> None:
+    scenarios = sorted(path.parent.name for path in _SCENARIOS.glob("*/molecule.yml"))
+    if not scenarios:
+        raise GateError("extensions/molecule has no scenarios")
+    binaries, env = _room_on_the_lab(venvs.MOLECULE, log)
+    log.run([binaries / "molecule", "test", "--all"], env=env | {"NO_COLOR": "1"})
+
+
+def _bench(log: Log) -> None:
+    script = places.ROOT / "tests" / "bench" / "bench.py"
+    if not script.exists():
+        raise GateError("tests/bench/bench.py is missing")
+    binaries, env = _room_on_the_lab(venvs.INTEGRATION, log)
+    log.run([binaries / "python", script], env=env)
+
+
+def _room_on_the_lab(room: venvs.Room, log: Log) -> tuple[Path, dict[str, str]]:
+    """A running lab, a virtual environment, and an environment in which Ansible finds this checkout and the lab's hosts."""
+    binaries, env = venvs.tool(room, log)
+    collections = trees.link()
+    up(log)
+    return binaries, env | {
+        "ANSIBLE_CONFIG": str(places.ROOT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "PYTHONPATH": str(collections),
+        "PODFLEET_CACHE": str(places.cache()),
+        "PODFLEET_LAB_INVENTORY": _inventory(),
+    }
+
+
+def _inventory() -> str:
+    command = [sys.executable, str(places.LAB), "inventory"]
+    told = subprocess.run(command, env=_lab_environment(), capture_output=True, text=True, timeout=60, check=False)
+    if told.returncode != 0 or not told.stdout.strip():
+        raise GateError(f"the lab tells no inventory: {told.stderr.strip()}")
+    return told.stdout.strip().splitlines()[-1]
+
+
+def _lab_environment() -> t.Mapping[str, str]:
+    """The caller's own: the lab works with the machine's podman, not with the gates' private home."""
+    return {**os.environ, "HOME": str(places.user_home()), "PODFLEET_CACHE": str(places.cache())}

@@ -1,0 +1,40 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The unit gate: plain pytest on every Python of managed hosts, and ansible-test units for the modules."""
+
+from __future__ import annotations
+
+import interpreters
+import places
+import trees
+import venvs
+from ansible_test import run as run_ansible_test
+from running import Lane, Log
+
+_TESTS = ("tests/unit", "tests/lab/tests", "tests/gates/tests")
+
+
+def lanes() -> list[Lane]:
+    # The slowest first: two lanes run at a time.
+    plain = [_pytest(version) for version in reversed(interpreters.HOST_VERSIONS)]
+    return [Lane("ansible-test", _ansible_test), *plain]
+
+
+def _pytest(version: str) -> Lane:
+    def work(log: Log) -> None:
+        binaries, env = venvs.tool(venvs.unit_room(version), log)
+        env["PYTHONPATH"] = str(trees.link())
+        tests = [folder for folder in _TESTS if (places.ROOT / folder).is_dir()]
+        log.run([binaries / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests], env=env, timeout=600)
+
+    return Lane(f"pytest {version}", work)
+
+
+def _ansible_test(log: Log) -> None:
+    """The controller's side on the current core; modules and module_utils on the oldest Python of managed hosts."""
+    oldest = interpreters.HOST_VERSIONS[0]
+    python, _path = interpreters.find_first(interpreters.TOOL_VERSIONS, log)
+    options = ("--requirements", "--color", "no")
+    run_ansible_test("units", python, ["units", "--python", python, *options], log)
+    run_ansible_test("units", python, ["units", "--target-python", f"venv/{oldest}", *options], log)
