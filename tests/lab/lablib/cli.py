@@ -12,7 +12,7 @@ import shlex
 import sys
 from typing import Optional, Sequence
 
-from . import hostimage, inventory, lab, packages
+from . import cliimages, hostimage, inventory, lab, packages
 from .commands import run
 from .errors import LabError
 from .lab import Lab
@@ -120,6 +120,7 @@ def parser() -> argparse.ArgumentParser:
     shell.add_argument("host")
     shell.add_argument("command", nargs=argparse.REMAINDER)
     shell.set_defaults(run=_shell)
+    cliimages.add_verbs(verbs)
     return top
 
 

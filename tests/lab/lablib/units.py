@@ -52,7 +52,7 @@ def _escaped(words: Sequence[str]) -> str:
 
 
 def service_unit(container: ContainerSpec, *, pod: Optional[str] = None) -> str:
-    """What «podman generate systemd --new» writes, with its semantics."""
+    """What «podman generate systemd --new» writes, with its semantics (as podman 4.3 does: its «podman rm» leaves the ID file)."""
     member = f"BindsTo={pod}.service\nAfter={pod}.service\n" if pod else ""
     in_pod = f" --pod-id-file=%t/{pod}.pod-id" if pod else ""
     arguments = _escaped(["--name", container.name, *_label(container.policy), *container.extra_args, container.image])
@@ -67,6 +67,7 @@ RequiresMountsFor=%t/containers
 Environment=PODMAN_SYSTEMD_UNIT=%n
 Restart=on-failure
 TimeoutStopSec=70
+ExecStartPre=/bin/rm -f %t/%n.ctr-id
 ExecStart=/usr/bin/podman run --cidfile=%t/%n.ctr-id --cgroups=no-conmon --rm{in_pod} --sdnotify=conmon -d --replace {arguments}
 ExecStop=/usr/bin/podman stop --ignore -t 10 --cidfile=%t/%n.ctr-id
 ExecStopPost=/usr/bin/podman rm -f --ignore -t 10 --cidfile=%t/%n.ctr-id
@@ -93,6 +94,7 @@ RequiresMountsFor=%t/containers
 Environment=PODMAN_SYSTEMD_UNIT=%n
 Restart=on-failure
 TimeoutStopSec=70
+ExecStartPre=/bin/rm -f %t/{name}.pid %t/{name}.pod-id
 ExecStartPre=/usr/bin/podman pod create --infra-conmon-pidfile=%t/{name}.pid {files} --exit-policy=stop --name={name} --replace
 ExecStart=/usr/bin/podman pod start {files}
 ExecStop=/usr/bin/podman pod stop --ignore {files} -t 10
