@@ -50,8 +50,8 @@ options:
     default: true
   timeout:
     description:
-      - How many seconds a restart may take, where the unit's own C(TimeoutStopSec) and C(TimeoutStartSec) are infinite
-        or their sum and 30 seconds is shorter than this.
+      - How many seconds a restart may take. Where the unit's own C(TimeoutStopSec) and C(TimeoutStartSec) are finite and
+        together with 30 seconds come to more, that counts instead.
       - A restart that takes longer is cancelled and counts as failed.
     type: int
     default: 180

@@ -37,7 +37,9 @@ def run(module: AnsibleModule, body: t.Callable[[], dict[str, t.Any]], libraries
     except InputError as error:
         module.fail_json(msg=str(error))
     except MissingLibraryError as error:
-        module.fail_json(msg=missing_required_lib(_PACKAGES.get(error.library, error.library)), exception=error.traceback)
+        module.fail_json(
+            msg=missing_required_lib(_PACKAGES.get(error.library, error.library)), exception=error.traceback
+        )
     except EngineError as error:
         module.fail_json(msg=str(error), reason=error.reason.value)
     warnings = result.pop("warned", ())

@@ -89,4 +89,4 @@ def _default_authfile(environment: t.Mapping[str, str]) -> pathlib.Path | None:
             os.path.join(environment.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "containers/auth.json"),
             os.path.join(home, ".docker/config.json"),
         ]
-    return next((pathlib.Path(path) for path in candidates if os.path.isfile(path)), None)
+    return next((path for path in map(pathlib.Path, candidates) if path.is_file()), None)

@@ -11,6 +11,7 @@ requests is imported when the first connection is made: most of what this collec
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import socket
 import ssl
@@ -131,15 +132,8 @@ class Connection:
         with self._lock:
             self.counters.requests += 1
             self.counters.manifest_gets += method == "GET" and "/manifests/" in url
-        with Deadline(self._timeout), self._session.request(
-            method,
-            url,
-            headers=headers,
-            timeout=self._timeout,
-            stream=True,
-            allow_redirects=False,
-            verify=not self.insecure,
-        ) as response:
+        options = {"timeout": self._timeout, "stream": True, "allow_redirects": False, "verify": not self.insecure}
+        with Deadline(self._timeout), self._session.request(method, url, headers=headers, **options) as response:
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise RegistryError(f"{self.host} compressed its answer unasked", Reason.REGISTRY_INVALID)
             body = self._read(response) if method != "HEAD" else b""
@@ -179,7 +173,7 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
-        self._socket: socket.socket | None = None
+        self.socket: socket.socket | None = None
 
     def __enter__(self) -> Deadline:
         Deadline._current.deadline = self
@@ -195,15 +189,13 @@ class Deadline:
         """Note the socket that the current thread is about to read its answer from."""
         deadline = getattr(cls._current, "deadline", None)
         if deadline is not None:
-            deadline._socket = connected
+            deadline.socket = connected
 
     def _end(self) -> None:
-        if self._socket is not None:
-            try:
+        if self.socket is not None:
+            with contextlib.suppress(OSError):  # It may be closed already.
                 # Not the TLS socket's own shutdown: that would pull the TLS state away under the reading thread.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-            except OSError:
-                pass  # It is closed already.
+                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
 
 
 def _session(requests: t.Any, host: str, insecure: bool, ca_path: str | None, width: int) -> t.Any:

@@ -26,7 +26,7 @@ from .._pure.references import is_digest
 from .._pure.registries import Endpoint, RegistriesConf
 from .http import Answer, Connection, TlsOptions
 
-_OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 200, 401, 403, 404, 429
+_OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 200, 401, 403, 404, 429, 500
 _NO_HEAD = (400, 405, 501)
 #: An index in an index is rare, and deeper ones do not exist.
 _DEEPEST_INDEX = 3
@@ -114,26 +114,28 @@ class _Host:
         self.connection = connection
         self.challenge: Challenge | None = None
         self._first = threading.Lock()
-        self._answered = False
+        self._open = threading.Event()
         self._down: RegistryError | None = None
         self._rate_limit: dict[str, object] | None = None
 
     def ask(self, send: t.Callable[[], Answer]) -> Answer:
         """Send one request; the first one is waited for by all others."""
-        if self._answered:
-            return self._noted(send())
-        with self._first:
-            if self._down is not None:
-                raise self._down
-            if not self._answered:
-                try:
-                    answer = send()
-                except RegistryError as error:
-                    self._down = error
-                    raise
-                self._answered = True
-                return self._noted(answer)
+        if not self._open.is_set():
+            with self._first:
+                if self._down is not None:
+                    raise self._down
+                if not self._open.is_set():
+                    return self._noted(self._knock(send))
         return self._noted(send())
+
+    def _knock(self, send: t.Callable[[], Answer]) -> Answer:
+        try:
+            answer = send()
+        except RegistryError as error:
+            self._down = error
+            raise
+        self._open.set()
+        return answer
 
     def usage(self) -> RegistryUsage:
         """What this host was asked for."""
@@ -261,7 +263,8 @@ class _Repository:
             return RegistryError(said, Reason.NOT_FOUND)
         if answer.status == _TOO_MANY:
             return RegistryError(said, Reason.RATE_LIMITED)
-        return RegistryError(said, Reason.REGISTRY_UNREACHABLE if answer.status >= 500 else Reason.REGISTRY_INVALID)
+        broken = answer.status >= _SERVER_ERROR
+        return RegistryError(said, Reason.REGISTRY_UNREACHABLE if broken else Reason.REGISTRY_INVALID)
 
 
 def _usable_challenge(answer: Answer) -> Challenge | None:
@@ -273,5 +276,3 @@ def _quota(header: str | None) -> tuple[int, int | None] | None:
     """C(100;w=21600) as count and window in seconds (the IETF's RateLimit draft, as Docker Hub sends it)."""
     match = re.match(r"(\d{1,9})(?:;w=(\d{1,9}))?\Z", header or "")
     return (int(match.group(1)), int(match.group(2)) if match.group(2) else None) if match else None
-
-

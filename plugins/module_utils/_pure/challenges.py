@@ -12,9 +12,9 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-_TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
-_SCHEME = re.compile(rf"\s*,?\s*({_TOKEN})(?:\s+|$)(?!=)")
-_PARAMETER = re.compile(rf'\s*,?\s*({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))')
+_WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_SCHEME = re.compile(rf"\s*,?\s*({_WORD})(?:\s+|$)(?!=)")
+_PARAMETER = re.compile(rf'\s*,?\s*({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_WORD}))')
 #: A challenge names a realm, a service and a scope; a longer header is not worth reading.
 _LONGEST = 8192
 

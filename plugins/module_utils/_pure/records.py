@@ -171,7 +171,7 @@ def _image(entry: t.Mapping[str, t.Any]) -> ImageRecord:
     return ImageRecord(
         id=identity,
         digest=digest,
-        digests=frozenset(filter(is_digest, recorded | {digest})),
+        digests=frozenset(one for one in (*recorded, digest) if is_digest(one)),
         names=tuple(str(name) for name in entry.get("RepoTags") or entry.get("Names") or []),
         platform=Platform.normalised(str(os), str(architecture)) if os and architecture else None,
     )

@@ -13,6 +13,7 @@ where a name is an optional registry and a lower-case path.
 from __future__ import annotations
 
 import re
+import typing as t
 from dataclasses import dataclass
 
 _SEPARATOR = r"(?:\.|_{1,2}|-+)"
@@ -33,7 +34,7 @@ class InvalidReferenceError(ValueError):
     """The text is not an image reference; the message names it and says what is wrong."""
 
 
-def is_digest(text: object) -> bool:
+def is_digest(text: object) -> t.TypeGuard[str]:
     """Whether the text is a C(sha256:<64 lower-case hex>) digest, the only algorithm that image IDs and tags use."""
     return isinstance(text, str) and _DIGEST.match(text) is not None
 
@@ -62,7 +63,9 @@ class Reference:
         rest = text[len(DOCKER_TRANSPORT) :] if text.startswith(DOCKER_TRANSPORT) else text
         rest, at, digest = rest.partition("@")
         if at and not is_digest(digest):
-            raise InvalidReferenceError(f"{text!r} is not an image reference: the digest must be sha256: and 64 hex digits")
+            raise InvalidReferenceError(
+                f"{text!r} is not an image reference: the digest must be sha256: and 64 hex digits"
+            )
         slash = rest.rfind("/")
         name, colon, tag = rest[slash + 1 :].partition(":")
         name = rest[: slash + 1] + name

@@ -21,13 +21,13 @@ class Selectable(t.Protocol):
     """What a pattern is matched against."""
 
     @property
-    def unit(self) -> str | None: ...  # noqa: D102
+    def unit(self) -> str | None: ...
     @property
-    def container_name(self) -> str: ...  # noqa: D102
+    def container_name(self) -> str: ...
     @property
-    def container_id(self) -> str: ...  # noqa: D102
+    def container_id(self) -> str: ...
     @property
-    def image(self) -> str: ...  # noqa: D102
+    def image(self) -> str: ...
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ restarts. A group's first unit is judged before the others are started.
 
 from __future__ import annotations
 
+import contextlib
 import time
 import typing as t
 from dataclasses import dataclass, replace
@@ -209,7 +210,8 @@ class Transaction:
         try:
             self._move_tags_back(member)
             if member.unit not in self._jobs:  # Its tags could not all be moved, so it was never restarted.
-                return self._end_member(member, Finding(Status.FAILED, failure.reason, failure.error))
+                self._end_member(member, Finding(Status.FAILED, failure.reason, failure.error))
+                return
             self._units.reset_failed([member.unit])
         except StoreError as error:
             problem = _Failure(error.reason, str(error))
@@ -221,8 +223,8 @@ class Transaction:
         if problem is None:
             self._end_member(member, Finding(Status.ROLLED_BACK, failure.reason, failure.error))
         else:
-            error = f"{failure.error}; then, on the old image: {problem.error}"
-            self._end_member(member, Finding(Status.FAILED, Reason.UNIT_DOWN, error))
+            both = f"{failure.error}; then, on the old image: {problem.error}"
+            self._end_member(member, Finding(Status.FAILED, Reason.UNIT_DOWN, both))
 
     def _move_tags_back(self, member: Member) -> None:
         for change in member.changes:
@@ -264,10 +266,9 @@ class Transaction:
                 self._untag(change.target.id, change.target.pull)
 
     def _untag(self, image_id: str, name: str) -> None:
-        try:
+        # Whether the name is gone already, or stays: neither changes what runs.
+        with contextlib.suppress(StoreError):
             self._store.untag(image_id, name)
-        except StoreError:
-            pass  # The name is gone already, or stays: neither changes what runs.
 
 
 def _job_failure(unit: str, job: JobOutcome) -> _Failure | None:

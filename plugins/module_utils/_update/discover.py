@@ -44,9 +44,7 @@ class _Candidate:
     keeper: ListedContainer | None
 
 
-def discover(
-    store: Store, processes: Processes, selection: Selection, policies: t.Collection[Policy]
-) -> Discovery:
+def discover(store: Store, processes: Processes, selection: Selection, policies: t.Collection[Policy]) -> Discovery:
     """Find the workloads that take part. No registry is contacted, nothing is changed."""
     snapshot = store.snapshot()
     candidates = _candidates(snapshot.containers)
@@ -123,9 +121,7 @@ def _objection(workload: Workload, *, in_pod: bool, processes: Processes) -> Fin
         return _failed(Reason.OTHER_MANAGER, f"its processes belong to {owner.unit}")
     if owner is None or owner.unit != workload.unit:
         whose = f"to {owner.unit}" if owner else "to no unit"
-        return _failed(
-            Reason.UNIT_MISMATCH, f"its label names {workload.unit}, but its processes belong {whose}"
-        )
+        return _failed(Reason.UNIT_MISMATCH, f"its label names {workload.unit}, but its processes belong {whose}")
     if workload.reference is None or workload.image_id is None:
         return _failed(Reason.RAW_NAME_UNKNOWN, "the image argument that created it cannot be told")
     if workload.policy is Policy.REGISTRY and not workload.reference.fully_qualified:
@@ -137,18 +133,14 @@ def _failed(reason: Reason, error: str) -> Finding:
     return Finding(Status.FAILED, reason, error)
 
 
-def _with_sharers(
-    workloads: tuple[Workload, ...], containers: t.Sequence[ListedContainer]
-) -> tuple[Workload, ...]:
+def _with_sharers(workloads: tuple[Workload, ...], containers: t.Sequence[ListedContainer]) -> tuple[Workload, ...]:
     """Note beside each workload which containers that take no part would meet a moved tag at their next start."""
     taking_part = {one.container_id for one in workloads}
     others: dict[str, list[str]] = {}
     for container in containers:
         if container.id not in taking_part and not container.is_infra:
             others.setdefault(container.image_name, []).append(container.name or container.id[:12])
-    return tuple(
-        replace(one, shared_with=tuple(sorted(others.get(one.resolved_name, ())))) for one in workloads
-    )
+    return tuple(replace(one, shared_with=tuple(sorted(others.get(one.resolved_name, ())))) for one in workloads)
 
 
 def local_names(images: t.Mapping[str, ImageRecord]) -> dict[str, ImageRecord]:

@@ -118,18 +118,14 @@ class Update:
         }
 
     def _activate(self, discovery: Discovery, decisions: t.Mapping[str, Decision]) -> dict[str, Outcome]:
-        changes = [
-            Change(one, target) for one in discovery.workloads if (target := decisions[one.container_id].target)
-        ]
+        changes = [Change(one, target) for one in discovery.workloads if (target := decisions[one.container_id].target)]
         groups = form_groups(changes)
         if not groups:
             return {}
         units = self._world.units()
 
         def move(group: tuple[Member, ...]) -> dict[str, Outcome]:
-            transaction = Transaction(
-                self._world.store, units, discovery.snapshot, rollback=self._options.rollback
-            )
+            transaction = Transaction(self._world.store, units, discovery.snapshot, rollback=self._options.rollback)
             return transaction.run(group)
 
         with ThreadPoolExecutor(max_workers=min(self._options.parallel, len(groups))) as pool:
@@ -193,4 +189,3 @@ def _ended(workload: Workload, decision: Decision, outcome: Outcome) -> Row:
         outcome.job_result,
         outcome.duration,
     )
-
