@@ -51,7 +51,7 @@ def run(name: str, python: str, argv: t.Sequence[str], log: Log) -> None:
             log.run([room / "bin" / "ansible-test", *argv], cwd=copied, env=env)
         except GateError as problem:
             # Between the findings its log has every package that it installs.
-            findings = _lines(log, r"^(ERROR|FATAL): ")
+            findings = _lines(log, r"^ERROR: ")
             raise GateError(f"{problem}; the whole log is {log.path}", "\n".join(findings)) from None
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from pathlib import Path
 
@@ -44,19 +45,37 @@ def _lane(name: str, check: _Work) -> Lane:
     return Lane(name, work)
 
 
+@contextlib.contextmanager
+def _all_of(log: Log) -> t.Iterator[t.Callable[..., None]]:
+    """Several commands of one lane: the later ones run although an earlier one says no, so that one look tells everything."""
+    problems: list[str] = []
+
+    def run(argv: t.Sequence[str | Path], *, cwd: Path, env: t.Mapping[str, str]) -> None:
+        try:
+            log.run(argv, cwd=cwd, env=env)
+        except GateError as problem:
+            problems.append(str(problem))
+
+    yield run
+    if problems:
+        raise GateError("; ".join(problems))
+
+
 def _ruff(log: Log, binaries: Path, env: dict[str, str], copied: Path) -> None:
-    log.run([binaries / "ruff", "check"], cwd=copied, env=env)
-    log.run([binaries / "ruff", "format", "--check", "--diff"], cwd=copied, env=env)
+    with _all_of(log) as run:
+        run([binaries / "ruff", "check", "--output-format", "concise"], cwd=copied, env=env)
+        run([binaries / "ruff", "format", "--check", "--diff"], cwd=copied, env=env)
 
 
 def _mypy(log: Log, binaries: Path, env: dict[str, str], copied: Path) -> None:
     command: list[str | Path] = [binaries / "mypy", "--config-file", copied / "pyproject.toml"]
     above = trees.collections_path(copied)
-    if any((copied / "plugins").rglob("*.py")):
-        log.run([*command, (copied / "plugins").relative_to(above)], cwd=above, env=env)
-    for folder in _TYPED_SCRIPTS:
-        if any((copied / folder).glob("*.py")):
-            log.run([*command, "."], cwd=copied / folder, env=env)
+    with _all_of(log) as run:
+        if any((copied / "plugins").rglob("*.py")):
+            run([*command, (copied / "plugins").relative_to(above)], cwd=above, env=env)
+        for folder in _TYPED_SCRIPTS:
+            if any((copied / folder).glob("*.py")):
+                run([*command, "."], cwd=copied / folder, env=env)
 
 
 def _ansible_lint(log: Log, binaries: Path, env: dict[str, str], copied: Path) -> None:
