@@ -41,6 +41,13 @@ class Deployed:
     pod_unit: Optional[str] = None
 
 
+def _checked(containers: Sequence[ContainerSpec]) -> None:
+    """podman 4.3 takes «--replace --name a» for any container whose ID begins with «a», and removes that one."""
+    for spec in containers:
+        if not set(spec.name) - set("0123456789abcdef"):
+            raise LabError(f"the container name «{spec.name}» could be the beginning of an ID, which old podman confuses with a name; choose another")
+
+
 def _label(policy: Optional[str]) -> list[str]:
     return [f"--label=io.containers.autoupdate={policy}"] if policy else []
 
@@ -179,6 +186,7 @@ def deploy(
 ) -> Deployed:
     """Write and start one unit with one container called ``name``; ``policy=None`` leaves the label out."""
     spec = ContainerSpec(name, image, policy, extra_args)
+    _checked([spec])
     pod = None
     if style == "service":
         files = {f"{_SYSTEM}/{name}.service": service_unit(spec)}
@@ -201,6 +209,7 @@ def deploy_many(
     host: Host, unit: str, containers: Sequence[ContainerSpec], *, pull_first: bool = True, start: bool = True, timeout: float = 180
 ) -> Deployed:
     """One unit with several containers."""
+    _checked(containers)
     name = unit[: -len(".service")] if unit.endswith(".service") else unit
     files = {f"{_SYSTEM}/{name}.service": many_unit(containers)}
     _install(host, files, f"{name}.service", [spec.image for spec in containers] if pull_first else [], start, timeout)
