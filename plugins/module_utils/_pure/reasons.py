@@ -15,17 +15,29 @@ from __future__ import annotations
 import enum
 
 
-class Status(str, enum.Enum):
+class _Code(str, enum.Enum):
+    """A stable code with the text that explains it."""
+
+    text: str
+
+    def __new__(cls, code: str, text: str) -> _Code:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.text = text
+        return member
+
+
+class Status(_Code):
     """What became of one container in one run."""
 
-    CURRENT = "current"
-    PENDING = "pending"
-    UPDATED = "updated"
-    ROLLED_BACK = "rolled_back"
-    FAILED = "failed"
-    HELD = "held"
-    PINNED = "pinned"
-    UNKNOWN = "unknown"
+    CURRENT = ("current", "The container runs what its reference names.")
+    PENDING = ("pending", "A newer image is there, and nothing was done yet.")
+    UPDATED = ("updated", "The unit was restarted, and the container runs the new image.")
+    ROLLED_BACK = ("rolled_back", "The new image failed, and the old one runs again. The reason says how it failed.")
+    FAILED = ("failed", "Something has to be mended; the reason says what.")
+    HELD = ("held", "Deliberately left alone; the reason says why.")
+    PINNED = ("pinned", "The reference names one fixed image, by digest or by ID: there is nothing to follow.")
+    UNKNOWN = ("unknown", "The registry did not tell. Nothing was done.")
 
 
 #: The same outcome in the words of C(podman auto-update --format json), for scripts that read those.
@@ -41,16 +53,8 @@ PODMAN_UPDATED: dict[Status, str] = {
 }
 
 
-class Reason(str, enum.Enum):
+class Reason(_Code):
     """Why a row has its status: a stable code, with the text that explains it and says what to do next."""
-
-    text: str
-
-    def __new__(cls, code: str, text: str) -> Reason:
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.text = text
-        return member
 
     # Nothing is wrong.
     CHECK_MODE = ("check_mode", "A newer image is available; a run without check mode would activate it.")

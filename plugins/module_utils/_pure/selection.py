@@ -21,13 +21,20 @@ class Selectable(t.Protocol):
     """What a pattern is matched against."""
 
     @property
-    def unit(self) -> str | None: ...
+    def unit(self) -> str | None:
+        """The unit that runs the container."""
+
     @property
-    def container_name(self) -> str: ...
+    def container_name(self) -> str:
+        """The container's name."""
+
     @property
-    def container_id(self) -> str: ...
+    def container_id(self) -> str:
+        """The container's full ID."""
+
     @property
-    def image(self) -> str: ...
+    def image(self) -> str:
+        """The image argument that created it."""
 
 
 @dataclass(frozen=True)
