@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Iterator, Sequence
 
 from .commands import run
 
-PUBLIC = (("http://deb.debian.org/debian", ""), ("http://deb.debian.org/debian", "-updates"), ("http://deb.debian.org/debian-security", "-security"))
+PUBLIC = (
+    ("http://deb.debian.org/debian", ""),
+    ("http://deb.debian.org/debian", "-updates"),
+    ("http://deb.debian.org/debian-security", "-security"),
+)
 _PASSED_ON = re.compile(r'^(Acquire::(?:Check-Valid-Until|Check-Date|https?::Proxy(?:::\S+)?)) "(.*)";$')
 
 
@@ -64,4 +68,9 @@ def source_lines(codename: str, wanted: str) -> list[str]:
 def apt_options() -> list[str]:
     """The machine's proxy and date settings, in apt.conf syntax."""
     dumped = run(["apt-config", "dump"], timeout=20).stdout
-    return [f'{match.group(1)} "{match.group(2)}"' for line in dumped.splitlines() for match in (_PASSED_ON.match(line),) if match]
+    return [
+        f'{match.group(1)} "{match.group(2)}"'
+        for line in dumped.splitlines()
+        for match in (_PASSED_ON.match(line),)
+        if match
+    ]

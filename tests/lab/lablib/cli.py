@@ -10,7 +10,7 @@ import json
 import os
 import shlex
 import sys
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 from . import cliimages, hostimage, inventory, lab, packages
 from .commands import run
@@ -40,7 +40,9 @@ def _install(_arguments: argparse.Namespace) -> int:
         return 0
     command = packages.install_command(facts.distribution, names)
     if not command:
-        raise LabError(f"no way to install packages on this distribution is known; the lab needs what Debian calls: {' '.join(names)}")
+        raise LabError(
+            f"no way to install packages on this distribution is known; the lab needs what Debian calls: {' '.join(names)}"
+        )
     say(f"installing: {' '.join(names)}\n$ {shlex.join(command)}")
     run(command, timeout=1800, show=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
     return 0
@@ -64,7 +66,7 @@ def _clean(_arguments: argparse.Namespace) -> int:
 
 def _status(arguments: argparse.Namespace) -> int:
     try:
-        running: Optional[Lab] = Lab.open()
+        running: Lab | None = Lab.open()
     except LabError as reason:
         running, why = None, str(reason)
     report: dict[str, object] = {"running": running is not None}
@@ -73,8 +75,12 @@ def _status(arguments: argparse.Namespace) -> int:
         report["cache"] = str(running.paths.cache)
         report["namespace"] = str(running.paths.namespace / "mount") if running.engine.namespace else None
         report["inventory"] = str(running.inventory)
-        report["hosts"] = [{"name": host.name, "distro": host.distro, "address": host.address} for host in running.hosts()]
-        report["registries"] = [{"name": item.name, "address": item.address, "running": item.is_running()} for item in registries]
+        report["hosts"] = [
+            {"name": host.name, "distro": host.distro, "address": host.address} for host in running.hosts()
+        ]
+        report["registries"] = [
+            {"name": item.name, "address": item.address, "running": item.is_running()} for item in registries
+        ]
     if arguments.json:
         print(json.dumps(report, indent=1))
     elif running is None:
@@ -96,17 +102,24 @@ def _shell(arguments: argparse.Namespace) -> int:
     running = Lab.open()
     host = running.host(arguments.host)
     options = [word for option in inventory.ssh_options(running.paths) for word in option.split()]
-    os.execvp("ssh", ["ssh", *options, "-i", str(running.paths.keys / "id_ed25519"), f"root@{host.address}", *arguments.command])
+    os.execvp(  # noqa: S606 - a list of words, and no shell between us and ssh
+        "ssh",
+        ["ssh", *options, "-i", str(running.paths.keys / "id_ed25519"), f"root@{host.address}", *arguments.command],
+    )
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="lab.py", description="Real podman hosts, registries and faults on one machine. See tests/lab/README.md.")
+    top = argparse.ArgumentParser(
+        prog="lab.py", description="Real podman hosts, registries and faults on one machine. See tests/lab/README.md."
+    )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     verbs.add_parser("probe", help="say what this machine has and lacks").set_defaults(run=_probe)
     verbs.add_parser("install", help="install the missing packages").set_defaults(run=_install)
     start = verbs.add_parser("up", help="start hosts, network and registry; again with more to add some")
-    start.add_argument("--hosts", type=int, default=1, metavar="N", help="how many hosts of that distribution (default 1)")
+    start.add_argument(
+        "--hosts", type=int, default=1, metavar="N", help="how many hosts of that distribution (default 1)"
+    )
     start.add_argument("--distro", choices=hostimage.DISTROS, default="trixie")
     start.add_argument("--secure-registry", action="store_true", help="also a registry with TLS and a password")
     start.set_defaults(run=_up)
@@ -124,7 +137,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     # sudo and cron often leave the sbin folders out, where mount helpers and iptables live.
     os.environ["PATH"] = f"{os.environ.get('PATH', '')}:{packages.SEARCH_PATH}"
     arguments = parser().parse_args(argv)

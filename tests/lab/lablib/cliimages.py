@@ -22,12 +22,16 @@ from .proxy import Address, Fault, FaultProxy
 def add_verbs(verbs: Any) -> None:
     """``verbs`` is what argparse's add_subparsers returned; its type has no public name."""
     image = verbs.add_parser("image", help="make small real images")
-    push = image.add_subparsers(dest="action", required=True).add_parser("push", help="push one to a registry of the lab; prints what it is as JSON")
+    push = image.add_subparsers(dest="action", required=True).add_parser(
+        "push", help="push one to a registry of the lab; prints what it is as JSON"
+    )
     push.add_argument("name")
     push.add_argument("--tag", default="latest")
     push.add_argument("--kind", choices=[kind.value for kind in Kind], default=Kind.GOOD.value)
     push.add_argument("--version", default="1")
-    push.add_argument("--platform", action="append", metavar="OS/ARCH", help="several make an index (default linux/amd64)")
+    push.add_argument(
+        "--platform", action="append", metavar="OS/ARCH", help="several make an index (default linux/amd64)"
+    )
     push.add_argument("--label", action="append", default=[], metavar="KEY=VALUE")
     push.add_argument("--index", action="store_true", help="an index even for one platform")
     push.add_argument("--media", choices=sorted(MEDIA), default="oci")
@@ -56,7 +60,9 @@ def _push(arguments: argparse.Namespace) -> int:
         registry = lab.secure_registry
         if registry is None:
             raise LabError("the secure registry is not up; «lab.py up --secure-registry»")
-        maker = ImageMaker(registry.address, ca_path=registry.ca_path, username=registry.username, password=registry.password)
+        maker = ImageMaker(
+            registry.address, ca_path=registry.ca_path, username=registry.username, password=registry.password
+        )
     else:
         maker = ImageMaker(lab.registry.address)
     pushed = maker.push(
@@ -78,7 +84,9 @@ def _proxy(arguments: argparse.Namespace) -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    with FaultProxy(arguments.upstream, arguments.listen, delay_ms=arguments.delay_ms, fault=Fault(arguments.fault)) as proxy:
+    with FaultProxy(
+        arguments.upstream, arguments.listen, delay_ms=arguments.delay_ms, fault=Fault(arguments.fault)
+    ) as proxy:
         print(f"listening at {proxy.address}; Ctrl-C ends it", flush=True)
         ended.wait()
     print(f"{proxy.connections} connections, {proxy.bytes_up} bytes up, {proxy.bytes_down} bytes down")

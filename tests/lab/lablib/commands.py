@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import subprocess
-from typing import Mapping, Optional, Sequence
+from collections.abc import Mapping, Sequence
 
 from .errors import CommandError
 
@@ -23,24 +23,25 @@ def run(
     *,
     timeout: float,
     check: bool = True,
-    input: Optional[str] = None,
-    env: Optional[Mapping[str, str]] = None,
+    input: str | None = None,
+    env: Mapping[str, str] | None = None,
     show: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``argv``; ``show`` lets its output go to the caller's terminal instead of collecting it."""
     pipe = None if show else subprocess.PIPE
+    # Nothing to say to the command is an empty input, not the terminal of whoever called us.
+    said = None if show else input or ""
     try:
         done = subprocess.run(
             list(argv),
             check=False,
             env=dict(env) if env is not None else None,
             errors="replace",
-            stdin=subprocess.DEVNULL if input is None else None,
+            input=said,
             stdout=pipe,
             stderr=pipe,
             text=True,
             timeout=timeout,
-            **({} if input is None else {"input": input}),
         )
     except FileNotFoundError as missing:
         raise CommandError(argv, 127, "", f"{missing}; «lab.py probe» tells which package has it") from missing

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Optional, Sequence
+from typing import Any
 
 from .commands import run
 from .namespace import Namespace
@@ -21,7 +22,7 @@ LIMITS = 'default_ulimits = ["nofile=20000:20000", "nproc=9000:9000"]\npids_limi
 
 def containers_conf(facts: MachineFacts) -> str:
     """Settings of the podman that runs the hosts; the odd ones only where the machine was seen to need them."""
-    lines = "[containers]\nlog_driver = \"k8s-file\"\n"
+    lines = '[containers]\nlog_driver = "k8s-file"\n'
     if not facts.can_raise_limits:
         lines += LIMITS
     lines += '\n[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
@@ -52,7 +53,7 @@ class Engine:
     """How every podman call of the lab is made."""
 
     paths: LabPaths
-    namespace: Optional[Namespace]
+    namespace: Namespace | None
 
     def configure(self, facts: MachineFacts) -> None:
         """Write the settings; harmless to repeat."""
@@ -60,9 +61,12 @@ class Engine:
             folder.mkdir(parents=True, exist_ok=True)
         (self.paths.run / "containers.conf").write_text(containers_conf(facts), encoding="utf-8")
         (self.paths.run / "storage.conf").write_text(
-            f'[storage]\ndriver = "overlay"\ngraphroot = "{self.paths.store}"\nrunroot = "{self.paths.run / "runroot"}"\n', encoding="utf-8"
+            f'[storage]\ndriver = "overlay"\ngraphroot = "{self.paths.store}"\nrunroot = "{self.paths.run / "runroot"}"\n',
+            encoding="utf-8",
         )
-        (self.paths.networks / f"{NETWORK_NAME}.json").write_text(json.dumps(network_definition(), indent=1), encoding="utf-8")
+        (self.paths.networks / f"{NETWORK_NAME}.json").write_text(
+            json.dumps(network_definition(), indent=1), encoding="utf-8"
+        )
 
     def argv(self, *arguments: str) -> list[str]:
         """The whole command line of one podman call."""
@@ -80,11 +84,14 @@ class Engine:
 
     def environment(self) -> dict[str, str]:
         """The caller's, with our settings in place of the machine's."""
-        ours = {"CONTAINERS_CONF": str(self.paths.run / "containers.conf"), "CONTAINERS_STORAGE_CONF": str(self.paths.run / "storage.conf")}
+        ours = {
+            "CONTAINERS_CONF": str(self.paths.run / "containers.conf"),
+            "CONTAINERS_STORAGE_CONF": str(self.paths.run / "storage.conf"),
+        }
         return {**os.environ, **ours}
 
     def run(
-        self, *arguments: str, timeout: float = 60, check: bool = True, input: Optional[str] = None, show: bool = False
+        self, *arguments: str, timeout: float = 60, check: bool = True, input: str | None = None, show: bool = False
     ) -> subprocess.CompletedProcess[str]:
         return run(self.argv(*arguments), timeout=timeout, check=check, input=input, env=self.environment(), show=show)
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import Sequence
+from collections.abc import Sequence
 
 
 class LabError(Exception):
@@ -16,7 +16,9 @@ class LabError(Exception):
 class CommandError(LabError):
     """A command on this machine failed."""
 
-    def __init__(self, argv: Sequence[str], returncode: int | None, stdout: str, stderr: str, where: str = "this machine") -> None:
+    def __init__(
+        self, argv: Sequence[str], returncode: int | None, stdout: str, stderr: str, where: str = "this machine"
+    ) -> None:
         self.argv = tuple(argv)
         self.returncode = returncode
         self.stdout = stdout

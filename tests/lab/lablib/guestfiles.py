@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from typing import Mapping
+from collections.abc import Mapping
 
 from .engine import LIMITS
 from .paths import GATEWAY, PLAIN_PORT, PROXY_PORTS, SECURE_PORT

@@ -8,8 +8,8 @@ from __future__ import annotations
 import shlex
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Mapping, Optional, Sequence
 
 from .commands import as_text
 from .engine import Engine
@@ -36,7 +36,7 @@ class Host:
         return cls(f"{distro}-{number}", distro, f"{_NETWORK}{_FIRST_ADDRESS[distro] + number}", engine)
 
     @classmethod
-    def named(cls, name: str, engine: Engine) -> Optional[Host]:
+    def named(cls, name: str, engine: Engine) -> Host | None:
         """The host of that name, or None when the name is not one of a lab host."""
         distro, _, number = name.partition("-")
         if distro not in _FIRST_ADDRESS or not number.isdigit():
@@ -48,21 +48,27 @@ class Host:
         argv: Sequence[str],
         *,
         check: bool = True,
-        input: Optional[str] = None,
+        input: str | None = None,
         timeout: float = 60,
-        user: Optional[str] = None,
-        env: Optional[Mapping[str, str]] = None,
+        user: str | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run ``argv`` as root (or ``user``) in the host. What takes too long is killed in there too, not just its client out here."""
         options = ["--interactive"] if input is not None else []
         options += [f"--user={user}"] if user else []
         options += [f"--env={key}={value}" for key, value in (env or {}).items()]
         wrapped = self.engine.argv("exec", *options, self.name, "timeout", "--kill-after=1", str(timeout), *argv)
-        source = {"input": input} if input is not None else {"stdin": subprocess.DEVNULL}
         started = time.monotonic()
         try:
-            done: subprocess.CompletedProcess[str] = subprocess.run(  # type: ignore[call-overload]
-                wrapped, check=False, capture_output=True, text=True, errors="replace", timeout=timeout + 15, env=self.engine.environment(), **source
+            done = subprocess.run(
+                wrapped,
+                check=False,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                input=input or "",
+                timeout=timeout + 15,
+                env=self.engine.environment(),
             )
         except subprocess.TimeoutExpired as late:
             raise HostCommandError(argv, None, as_text(late.stdout), as_text(late.stderr), self.name) from late
@@ -75,7 +81,7 @@ class Host:
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         """Write a file, with its folders."""
         place = shlex.quote(path)
-        self.run(["sh", "-c", f"mkdir -p \"$(dirname {place})\" && cat > {place} && chmod {mode:o} {place}"], input=text)
+        self.run(["sh", "-c", f'mkdir -p "$(dirname {place})" && cat > {place} && chmod {mode:o} {place}'], input=text)
 
     def read(self, path: str) -> str:
         return self.run(["cat", path]).stdout
@@ -90,12 +96,18 @@ class Host:
         deadline = time.monotonic() + timeout
         answer = ""
         while time.monotonic() < deadline:
-            done = self.engine.run("exec", self.name, "timeout", "20", "systemctl", "is-system-running", "--wait", check=False, timeout=30)
+            done = self.engine.run(
+                "exec", self.name, "timeout", "20", "systemctl", "is-system-running", "--wait", check=False, timeout=30
+            )
             answer = done.stdout.strip() or done.stderr.strip()
             if answer == "running":
                 return
             if answer == "degraded":
                 failed = self.run(["systemctl", "--failed", "--no-legend", "--plain"]).stdout.strip()
-                raise LabError(f"{self.name} booted, but units failed:\n{failed}\nsee «lab.py shell {self.name}», journalctl -b")
+                raise LabError(
+                    f"{self.name} booted, but units failed:\n{failed}\nsee «lab.py shell {self.name}», journalctl -b"
+                )
             time.sleep(0.1)
-        raise LabError(f"{self.name} did not boot in {timeout:.0f} s (systemd says «{answer}»); see «lab.py shell {self.name}»")
+        raise LabError(
+            f"{self.name} did not boot in {timeout:.0f} s (systemd says «{answer}»); see «lab.py shell {self.name}»"
+        )

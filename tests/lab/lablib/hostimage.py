@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Mapping
+from typing import Callable
 
 from . import guestfiles
 from .aptsources import apt_options, source_lines
@@ -23,10 +24,32 @@ DISTROS = ("trixie", "bookworm")
 _REPOSITORY = "localhost/podfleet-lab"
 _BUILD_TIMEOUT = 1800.0
 
-_COMMON = (
-    "aardvark-dns ca-certificates catatonit conmon crun dbus dbus-user-session fuse-overlayfs iproute2 iptables libpam-systemd netavark "
-    "nftables openssh-server podman procps python3 python3-dbus python3-requests runc sudo systemd systemd-sysv uidmap"
-).split()
+_COMMON = [
+    "aardvark-dns",
+    "ca-certificates",
+    "catatonit",
+    "conmon",
+    "crun",
+    "dbus",
+    "dbus-user-session",
+    "fuse-overlayfs",
+    "iproute2",
+    "iptables",
+    "libpam-systemd",
+    "netavark",
+    "nftables",
+    "openssh-server",
+    "podman",
+    "procps",
+    "python3",
+    "python3-dbus",
+    "python3-requests",
+    "runc",
+    "sudo",
+    "systemd",
+    "systemd-sysv",
+    "uidmap",
+]
 # Rootless networking: what each release's podman uses by default.
 _OWN: Mapping[str, tuple[str, ...]] = {"trixie": ("passt",), "bookworm": ("slirp4netns",)}
 _DISABLE = tuple(f"systemctl {scope}disable {unit}" for scope in ("", "--global ") for unit in guestfiles.DISABLED)
@@ -72,7 +95,9 @@ def ensure(engine: Engine, distro: str, facts: MachineFacts, say: Callable[[str]
     with tempfile.TemporaryDirectory(dir=engine.paths.cache, prefix="build-") as folder:
         Path(folder, "files.tar").write_bytes(guestfiles.layer(facts.can_raise_limits))
         # The last instruction must create no process: RUN would need more of the machine than the lab itself does.
-        Path(folder, "Containerfile").write_text(f"FROM {image.base}\nADD files.tar /\nENV LANG=C.UTF-8\n", encoding="ascii")
+        Path(folder, "Containerfile").write_text(
+            f"FROM {image.base}\nADD files.tar /\nENV LANG=C.UTF-8\n", encoding="ascii"
+        )
         engine.run("build", "--pull-never", "--quiet", "--tag", image.name, folder, timeout=300)
     for old in present:
         repository, keep = old.rpartition(":")[0], (image.name, image.base)
@@ -104,4 +129,6 @@ def _build_from_registry(engine: Engine, image: HostImage) -> None:
         try:
             engine.run("build", "--quiet", "--tag", image.base, folder, timeout=_BUILD_TIMEOUT)
         except LabError as failed:
-            raise LabError(f"mmdebstrap is not installed, and the way by docker.io/library/debian:{image.distro} failed too: {failed}") from failed
+            raise LabError(
+                f"mmdebstrap is not installed, and the way by docker.io/library/debian:{image.distro} failed too: {failed}"
+            ) from failed

@@ -11,9 +11,9 @@ import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Mapping, Optional, Sequence, Union
 
 from .errors import LabError
 from .ocibuild import MEDIA, Blob, Kind, build, build_index, busybox
@@ -54,7 +54,12 @@ class ImageMaker:
     """Speaks to one registry. Its requests carry a user agent of their own, so tests can leave them out of counts."""
 
     def __init__(
-        self, address: str, *, ca_path: Optional[Union[str, Path]] = None, username: Optional[str] = None, password: Optional[str] = None
+        self,
+        address: str,
+        *,
+        ca_path: str | Path | None = None,
+        username: str | None = None,
+        password: str | None = None,
     ) -> None:
         self.address = address
         self._base = f"{'https' if ca_path else 'http'}://{address}"
@@ -78,8 +83,8 @@ class ImageMaker:
         kind: Kind = Kind.GOOD,
         version: str = "1",
         platforms: Sequence[str] = ("linux/amd64",),
-        labels: Optional[Mapping[str, str]] = None,
-        config: Optional[Mapping[str, object]] = None,
+        labels: Mapping[str, str] | None = None,
+        config: Mapping[str, object] | None = None,
         index: bool = False,
         media: str = "oci",
         recompress: bool = False,
@@ -132,7 +137,9 @@ class ImageMaker:
 
     def digest(self, name: str, tag: str = "latest") -> str:
         """What the tag answers with now."""
-        return self._ask("HEAD", f"/v2/{name}/manifests/{tag}", headers={"Accept": _EVERY_MANIFEST}).headers["docker-content-digest"]
+        return self._ask("HEAD", f"/v2/{name}/manifests/{tag}", headers={"Accept": _EVERY_MANIFEST}).headers[
+            "docker-content-digest"
+        ]
 
     def delete(self, name: str, digest: str) -> None:
         """Delete a manifest, and with it every tag that answers with it."""
@@ -144,34 +151,54 @@ class ImageMaker:
             return
         if self._ask("HEAD", f"/v2/{name}/blobs/{blob.digest}", allowed=(200, 404)).status == 404:
             query = {"mount": blob.digest, "from": min(holders)} if holders else {}
-            begun = self._ask("POST", f"/v2/{name}/blobs/uploads/?{urllib.parse.urlencode(query)}", data=b"", allowed=(201, 202))
+            begun = self._ask(
+                "POST", f"/v2/{name}/blobs/uploads/?{urllib.parse.urlencode(query)}", data=b"", allowed=(201, 202)
+            )
             if begun.status == 202:
                 place = begun.headers["location"]
                 joint = "&" if "?" in place else "?"
                 headers = {"Content-Type": "application/octet-stream"}
-                self._ask("PUT", f"{place}{joint}{urllib.parse.urlencode({'digest': blob.digest})}", data=blob.data, headers=headers, allowed=(201,))
+                self._ask(
+                    "PUT",
+                    f"{place}{joint}{urllib.parse.urlencode({'digest': blob.digest})}",
+                    data=blob.data,
+                    headers=headers,
+                    allowed=(201,),
+                )
         holders.add(name)
 
     def _put_manifest(self, name: str, manifest: Blob, reference: str) -> None:
-        self._ask("PUT", f"/v2/{name}/manifests/{reference}", data=manifest.data, headers={"Content-Type": manifest.media_type}, allowed=(201,))
+        self._ask(
+            "PUT",
+            f"/v2/{name}/manifests/{reference}",
+            data=manifest.data,
+            headers={"Content-Type": manifest.media_type},
+            allowed=(201,),
+        )
 
     def _ask(
         self,
         method: str,
         path: str,
         *,
-        data: Optional[bytes] = None,
-        headers: Optional[Mapping[str, str]] = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         allowed: Sequence[int] = (200, 201, 202),
     ) -> _Answer:
         url = urllib.parse.urljoin(self._base, path)
-        request = urllib.request.Request(url, data=data, method=method, headers={**self._headers, **(headers or {})})
+        request = urllib.request.Request(  # noqa: S310 - the address is the lab's own
+            url, data=data, method=method, headers={**self._headers, **(headers or {})}
+        )
         try:
             with self._opener.open(request, timeout=_TIMEOUT) as response:
-                answer = _Answer(response.status, {key.lower(): value for key, value in response.headers.items()}, response.read())
+                answer = _Answer(
+                    response.status, {key.lower(): value for key, value in response.headers.items()}, response.read()
+                )
         except urllib.error.HTTPError as refused:
             with refused:
-                answer = _Answer(refused.code, {key.lower(): value for key, value in refused.headers.items()}, refused.read())
+                answer = _Answer(
+                    refused.code, {key.lower(): value for key, value in refused.headers.items()}, refused.read()
+                )
         except OSError as unreachable:
             raise LabError(f"{method} {url}: {unreachable}; does the registry run («lab.py status»)?") from unreachable
         if answer.status not in allowed:
@@ -183,6 +210,8 @@ def _reason(body: bytes) -> str:
     """The registry's own words, where it has some."""
     try:
         errors = json.loads(body)["errors"]
-        return "; ".join(f"{error['code']} {error.get('message', '')} {error.get('detail') or ''}".strip() for error in errors)
+        return "; ".join(
+            f"{error['code']} {error.get('message', '')} {error.get('detail') or ''}".strip() for error in errors
+        )
     except (ValueError, KeyError, TypeError):
         return body[:300].decode("utf-8", "replace") or "(no body)"

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 from .host import Host
 from .paths import LabPaths
@@ -35,7 +35,7 @@ def render(paths: LabPaths, hosts: Sequence[Host]) -> str:
         "    ansible_connection: ssh",
         "    ansible_user: root",
         f"    ansible_ssh_private_key_file: {paths.keys / 'id_ed25519'}",
-        f"    ansible_ssh_args: \"{' '.join(ssh_options(paths))}\"",
+        f'    ansible_ssh_args: "{" ".join(ssh_options(paths))}"',
         "    ansible_pipelining: true",
         "    ansible_python_interpreter: /usr/bin/python3",
         "  children:",

@@ -36,14 +36,32 @@ def make_certificates(paths: LabPaths) -> None:
     """A CA of the lab's own and a certificate for the gateway's address. Hosts trust the CA for the secure registry only."""
     folder = paths.tls
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ca, ca_key, server, server_key, request = (folder / name for name in ("ca.crt", "ca.key", "server.crt", "server.key", "server.csr"))
+    ca, ca_key, server, server_key, request = (
+        folder / name for name in ("ca.crt", "ca.key", "server.crt", "server.key", "server.csr")
+    )
     if not server.exists():
         new = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        run([*new, "-x509", "-days", "30", "-subj", "/CN=podfleet lab CA", "-keyout", str(ca_key), "-out", str(ca)], timeout=30)
+        run(
+            [*new, "-x509", "-days", "30", "-subj", "/CN=podfleet lab CA", "-keyout", str(ca_key), "-out", str(ca)],
+            timeout=30,
+        )
         run([*new, "-subj", f"/CN={GATEWAY}", "-keyout", str(server_key), "-out", str(request)], timeout=30)
         extensions = folder / "server.ext"
         extensions.write_text(f"subjectAltName=IP:{GATEWAY}\nextendedKeyUsage=serverAuth\n", encoding="ascii")
-        sign = ["openssl", "x509", "-req", "-days", "30", "-in", str(request), "-CA", str(ca), "-CAkey", str(ca_key), "-CAcreateserial"]
+        sign = [
+            "openssl",
+            "x509",
+            "-req",
+            "-days",
+            "30",
+            "-in",
+            str(request),
+            "-CA",
+            str(ca),
+            "-CAkey",
+            str(ca_key),
+            "-CAcreateserial",
+        ]
         run([*sign, "-extfile", str(extensions), "-out", str(server)], timeout=30)
     (paths.guest / "ca.crt").write_bytes(ca.read_bytes())
 

@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable
 
 from . import hostimage, inventory, keys, namespace, processes, state
 from .engine import Engine, host_volumes
@@ -19,7 +19,7 @@ from .errors import HostCommandError, LabError
 from .guestfiles import GUEST_DIR
 from .host import MAX_HOSTS, Host
 from .namespace import Namespace
-from .paths import GATEWAY, NETWORK_NAME, LabPaths
+from .paths import GATEWAY, LOCK_FILE, NETWORK_NAME, LabPaths
 from .probing import MachineFacts, probe
 from .registry import Registry, SecureRegistry
 
@@ -35,7 +35,7 @@ class Lab:
     paths: LabPaths
     engine: Engine
     registry: Registry
-    secure_registry: Optional[SecureRegistry]
+    secure_registry: SecureRegistry | None
     gateway: str = GATEWAY
 
     @classmethod
@@ -53,17 +53,23 @@ class Lab:
     def inventory(self) -> Path:
         return self.paths.inventory
 
-    def hosts(self, distro: Optional[str] = None) -> tuple[Host, ...]:
+    def hosts(self, distro: str | None = None) -> tuple[Host, ...]:
         """The running hosts, in order of their names' numbers."""
         running = [name for name, condition in self.engine.containers().items() if condition == "running"]
-        found = [host for host in (Host.named(name, self.engine) for name in running) if host and distro in (None, host.distro)]
+        found = [
+            host
+            for host in (Host.named(name, self.engine) for name in running)
+            if host and distro in (None, host.distro)
+        ]
         return tuple(sorted(found, key=lambda host: (host.distro != "trixie", int(host.name.rpartition("-")[2]))))
 
     def host(self, name: str) -> Host:
         for host in self.hosts():
             if host.name == name:
                 return host
-        raise LabError(f"no host {name} runs in the lab; «python3 tests/lab/lab.py status» lists them, «up --hosts N --distro …» adds some")
+        raise LabError(
+            f"no host {name} runs in the lab; «python3 tests/lab/lab.py status» lists them, «up --hosts N --distro …» adds some"
+        )
 
 
 def _attach(current: state.LabState) -> Lab:
@@ -73,7 +79,7 @@ def _attach(current: state.LabState) -> Lab:
     return Lab(paths, Engine(paths, room), Registry(paths), secure)
 
 
-def _running_state(paths: LabPaths) -> Optional[state.LabState]:
+def _running_state(paths: LabPaths) -> state.LabState | None:
     """The state of a lab that really runs: of this boot, with its namespace still there."""
     current = state.load(paths)
     if current is None or current.boot_id != state.current_boot_id():
@@ -106,7 +112,9 @@ def up(distro: str, count: int, secure: bool, say: Say) -> Lab:
 def _known(paths: LabPaths) -> state.LabState:
     current = state.load(paths)
     if current is None:
-        raise LabError(f"{paths.state} vanished while the lab was coming up; was the folder removed? Run «lab.py up» again")
+        raise LabError(
+            f"{paths.state} vanished while the lab was coming up; was the folder removed? Run «lab.py up» again"
+        )
     return current
 
 
@@ -123,7 +131,10 @@ def _prepare(facts: MachineFacts) -> Lab:
         return _attach(current)
     missing = [finding for finding in probe(paths, facts) if finding.blocking and not finding.fine]
     if missing:
-        raise LabError("this machine cannot run the lab yet; «lab.py install» installs missing packages:\n" + "\n".join(item.line() for item in missing))
+        raise LabError(
+            "this machine cannot run the lab yet; «lab.py install» installs missing packages:\n"
+            + "\n".join(item.line() for item in missing)
+        )
     _remove_remains(paths)
     paths.cache.mkdir(parents=True, exist_ok=True)
     paths.run.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -148,8 +159,19 @@ def _boot(lab: Lab, hosts: list[Host], image: str) -> None:
 
     def boot(host: Host) -> None:
         stores, homes = host_volumes(host.name)
-        options = [f"--name={host.name}", f"--hostname={host.name}", "--systemd=always", "--privileged", f"--network={NETWORK_NAME}", f"--ip={host.address}"]
-        options += [f"--volume={stores}:/var/lib/containers", f"--volume={homes}:/home", f"--volume={lab.paths.guest}:{GUEST_DIR}:ro"]
+        options = [
+            f"--name={host.name}",
+            f"--hostname={host.name}",
+            "--systemd=always",
+            "--privileged",
+            f"--network={NETWORK_NAME}",
+            f"--ip={host.address}",
+        ]
+        options += [
+            f"--volume={stores}:/var/lib/containers",
+            f"--volume={homes}:/home",
+            f"--volume={lab.paths.guest}:{GUEST_DIR}:ro",
+        ]
         lab.engine.run("run", "--detach", *options, image, "/lib/systemd/systemd", timeout=120)
         host.wait_until_booted()
 
@@ -211,4 +233,4 @@ def clean(say: Say) -> None:
     with contextlib.suppress(OSError):
         cache.parent.rmdir()
     with contextlib.suppress(OSError):
-        state.LOCK_FILE.unlink()
+        LOCK_FILE.unlink()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 from .commands import run
 from .errors import LabError
@@ -33,7 +32,7 @@ def _mounted() -> dict[str, str]:
     return mount_points(Path("/proc/self/mountinfo").read_text(encoding="utf-8"))
 
 
-def cgroups_are_v2(mountinfo: Optional[str] = None) -> bool:
+def cgroups_are_v2(mountinfo: str | None = None) -> bool:
     """True when /sys/fs/cgroup itself is cgroup2, as every current distribution has it."""
     points = _mounted() if mountinfo is None else mount_points(mountinfo)
     return points.get("/sys/fs/cgroup") == "cgroup2"
@@ -70,11 +69,23 @@ def create(paths: LabPaths) -> Namespace:
     # A namespace file can only be bound to a place that does not propagate.
     run(["mount", "--make-private", str(folder)], timeout=10)
     file.touch()
-    make = ["unshare", f"--mount={file}", "--propagation", "private", "mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"]
+    make = [
+        "unshare",
+        f"--mount={file}",
+        "--propagation",
+        "private",
+        "mount",
+        "-t",
+        "cgroup2",
+        "cgroup2",
+        "/sys/fs/cgroup",
+    ]
     run(make, timeout=10)
     found = _mounted().get(str(file))
     if found != "nsfs":
-        raise LabError(f"{file} should hold a mount namespace but is {found or 'not mounted'}; is /proc/self/mountinfo complete on this machine?")
+        raise LabError(
+            f"{file} should hold a mount namespace but is {found or 'not mounted'}; is /proc/self/mountinfo complete on this machine?"
+        )
     return Namespace(paths, os.stat(file).st_ino)
 
 

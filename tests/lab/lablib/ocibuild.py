@@ -14,15 +14,33 @@ import shutil
 import struct
 import tarfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from .errors import LabError
 from .packages import SEARCH_PATH
 
 _PT_INTERP = 3
-_APPLETS = ("sh", "cat", "echo", "env", "false", "hostname", "httpd", "id", "ls", "nc", "ps", "sleep", "test", "touch", "true", "wget")
+_APPLETS = (
+    "sh",
+    "cat",
+    "echo",
+    "env",
+    "false",
+    "hostname",
+    "httpd",
+    "id",
+    "ls",
+    "nc",
+    "ps",
+    "sleep",
+    "test",
+    "touch",
+    "true",
+    "wget",
+)
 _CREATED = "2024-01-01T00:00:00Z"
 
 
@@ -114,7 +132,9 @@ def needs_interpreter(program: bytes) -> bool:
     order = "<" if program[5] == 1 else ">"
     start = struct.unpack_from(f"{order}{'Q' if wide else 'I'}", program, 0x20 if wide else 0x1C)[0]
     size, count = struct.unpack_from(f"{order}HH", program, 0x36 if wide else 0x2A)
-    return any(struct.unpack_from(f"{order}I", program, start + number * size)[0] == _PT_INTERP for number in range(count))
+    return any(
+        struct.unpack_from(f"{order}I", program, start + number * size)[0] == _PT_INTERP for number in range(count)
+    )
 
 
 @functools.lru_cache(maxsize=1)
@@ -125,7 +145,9 @@ def busybox() -> bytes:
             program = Path(place).read_bytes()
             if not needs_interpreter(program):
                 return program
-    raise LabError("no static busybox on this machine, and the test images are made of one; install busybox-static (Debian) or busybox (Fedora)")
+    raise LabError(
+        "no static busybox on this machine, and the test images are made of one; install busybox-static (Debian) or busybox (Fedora)"
+    )
 
 
 def _tar(entries: Mapping[str, object]) -> bytes:
@@ -156,14 +178,30 @@ def gzip(data: bytes, level: int) -> bytes:
 @functools.lru_cache(maxsize=8)
 def _system_layer(program: bytes, level: int) -> tuple[str, bytes]:
     """Diff ID and compressed bytes of the layer that all images share."""
-    entries: dict[str, object] = {"bin": None, "etc": None, "tmp": None, "proc": None, "sys": None, "dev": None, "bin/busybox": program}
+    entries: dict[str, object] = {
+        "bin": None,
+        "etc": None,
+        "tmp": None,
+        "proc": None,
+        "sys": None,
+        "dev": None,
+        "bin/busybox": program,
+    }
     entries.update({f"bin/{name}": "busybox" for name in _APPLETS})
     data = _tar(entries)
     return sha256(data), gzip(data, level)
 
 
 def build(
-    platform: str, *, version: str, kind: Kind, labels: Mapping[str, str], config: Mapping[str, object], media: MediaTypes, recompress: bool, program: bytes
+    platform: str,
+    *,
+    version: str,
+    kind: Kind,
+    labels: Mapping[str, str],
+    config: Mapping[str, object],
+    media: MediaTypes,
+    recompress: bool,
+    program: bytes,
 ) -> PlatformImage:
     """One platform's image. Foreign platforms hold the same binary: nothing in the lab runs them."""
     level = 1 if recompress else 9
@@ -190,7 +228,12 @@ def build(
     }
     settled = Blob(media.config, canonical(content))
     manifest = canonical(
-        {"schemaVersion": 2, "mediaType": media.manifest, "config": settled.descriptor(), "layers": [layer.descriptor() for layer in layers]}
+        {
+            "schemaVersion": 2,
+            "mediaType": media.manifest,
+            "config": settled.descriptor(),
+            "layers": [layer.descriptor() for layer in layers],
+        }
     )
     return PlatformImage(platform, layers, settled, Blob(media.manifest, manifest))
 

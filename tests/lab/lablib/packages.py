@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Mapping, Sequence
 
 # sudo and cron often leave the sbin folders out.
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -45,7 +45,12 @@ _ALWAYS = (
 )
 _DEBIAN = (
     Need(("mmdebstrap",), "mmdebstrap", "", "it builds the hosts' images"),
-    Need(("/usr/share/keyrings/debian-archive-keyring.gpg",), "debian-archive-keyring", "", "mmdebstrap checks the packages with it"),
+    Need(
+        ("/usr/share/keyrings/debian-archive-keyring.gpg",),
+        "debian-archive-keyring",
+        "",
+        "mmdebstrap checks the packages with it",
+    ),
 )
 
 
@@ -59,7 +64,11 @@ def family(os_release: Mapping[str, str]) -> str:
 
 def needs(distribution: str, can_raise_limits: bool) -> tuple[Need, ...]:
     """What must be there. crun does on an ordinary machine; without CAP_SYS_RESOURCE only runc."""
-    runtime = Need(("crun", "runc"), "crun", "crun", "podman needs it") if can_raise_limits else Need(("runc",), "runc", "runc", "crun needs CAP_SYS_RESOURCE")
+    runtime = (
+        Need(("crun", "runc"), "crun", "crun", "podman needs it")
+        if can_raise_limits
+        else Need(("runc",), "runc", "runc", "crun needs CAP_SYS_RESOURCE")
+    )
     return (*_ALWAYS, runtime, *(_DEBIAN if distribution == "debian" else ()))
 
 

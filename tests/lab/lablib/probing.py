@@ -10,7 +10,6 @@ import socket
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 from . import packages
 from .commands import run
@@ -77,7 +76,7 @@ class Finding:
         return f"{mark} {self.subject}: {self.text}" + (f" -> {self.remedy}" if self.remedy and not self.fine else "")
 
 
-def overlay_works(folder: Path) -> Optional[str]:
+def overlay_works(folder: Path) -> str | None:
     """None when an overlay can be mounted on the folder's file system, else what the kernel said. Only root can ask."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix="overlay-probe-") as place:
@@ -127,11 +126,32 @@ def probe(paths: LabPaths, facts: MachineFacts) -> list[Finding]:
     ]  # fmt: skip
     for need in packages.needs(facts.distribution, facts.can_raise_limits):
         present = packages.is_present(need)
-        found.append(Finding(need.any_of[0], present, "yes" if present else f"no; {need.why}", packages.remedy(facts.distribution, need)))
+        found.append(
+            Finding(
+                need.any_of[0],
+                present,
+                "yes" if present else f"no; {need.why}",
+                packages.remedy(facts.distribution, need),
+            )
+        )
     if facts.is_root and facts.can_mount:
         problem = overlay_works(paths.cache)
-        found.append(Finding(f"overlay on {paths.cache}", problem is None, problem or "yes", "set PODFLEET_CACHE to a folder on ext4, xfs or btrfs"))
+        found.append(
+            Finding(
+                f"overlay on {paths.cache}",
+                problem is None,
+                problem or "yes",
+                "set PODFLEET_CACHE to a folder on ext4, xfs or btrfs",
+            )
+        )
     if not paths.state.exists():
         free = port_is_free(PLAIN_PORT)
-        found.append(Finding(f"port {PLAIN_PORT}", free, "free" if free else "taken", "stop what listens there (systemctl disable --now docker-registry)"))
+        found.append(
+            Finding(
+                f"port {PLAIN_PORT}",
+                free,
+                "free" if free else "taken",
+                "stop what listens there (systemctl disable --now docker-registry)",
+            )
+        )
     return found

@@ -10,8 +10,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Sequence
 
 from .errors import LabError
 from .state import DaemonRecord
@@ -23,7 +23,7 @@ def parse_stat(stat: str) -> tuple[str, int]:
     return fields[0], int(fields[19])
 
 
-def _stat(pid: int) -> Optional[tuple[str, int]]:
+def _stat(pid: int) -> tuple[str, int] | None:
     try:
         return parse_stat(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace"))
     except (FileNotFoundError, ProcessLookupError):
@@ -46,7 +46,9 @@ def start_daemon(argv: Sequence[str], *, stdout: Path, stderr: Path) -> DaemonRe
     """Start ``argv`` in a session of its own, its output appended to the given files."""
     with stdout.open("ab") as out, stderr.open("ab") as err:
         # Not waited for on purpose: it outlives us. is_alive() reaps it when it ends while we live.
-        process = subprocess.Popen(list(argv), stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True, cwd="/")
+        process = subprocess.Popen(
+            list(argv), stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True, cwd="/"
+        )
     found = _stat(process.pid)
     # Popen warns in its destructor about a child that still runs; ours is meant to.
     process.returncode = 0

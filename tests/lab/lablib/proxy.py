@@ -13,8 +13,9 @@ import enum
 import socket
 import struct
 import threading
+from collections.abc import Awaitable, Coroutine
 from types import TracebackType
-from typing import Any, Awaitable, Coroutine, Optional, Union
+from typing import Any
 
 from .errors import LabError
 from .proxyhttp import CANNED, answer_canned, relay_truncated
@@ -64,8 +65,10 @@ class FaultProxy:
         self.bytes_down = 0
         self._fault = fault
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy {listen[0]}:{listen[1]}", daemon=True)
-        self._server: Optional[asyncio.AbstractServer] = None
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name=f"proxy {listen[0]}:{listen[1]}", daemon=True
+        )
+        self._server: asyncio.AbstractServer | None = None
         self._tasks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     @property
@@ -92,7 +95,9 @@ class FaultProxy:
             self._call(self._apply())
         except OSError as refused:
             self.stop()
-            raise LabError(f"the proxy cannot listen at {self.address}: {refused}; is the lab up, and the port free?") from refused
+            raise LabError(
+                f"the proxy cannot listen at {self.address}: {refused}; is the lab up, and the port free?"
+            ) from refused
 
     def stop(self) -> None:
         if self._thread.is_alive():
@@ -106,7 +111,9 @@ class FaultProxy:
         self.start()
         return self
 
-    def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
@@ -137,7 +144,7 @@ class FaultProxy:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task: Optional[asyncio.Task[None]] = asyncio.current_task()
+        task: asyncio.Task[None] | None = asyncio.current_task()
         assert task is not None
         self._tasks[task] = writer
         self.connections += 1
@@ -169,7 +176,9 @@ class FaultProxy:
             else:
                 _reset_on_close(writer)
 
-    async def _relay(self, fault: Fault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, opened: float) -> None:
+    async def _relay(
+        self, fault: Fault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, opened: float
+    ) -> None:
         far_reader, far_writer = await asyncio.open_connection(*self.upstream)
         try:
             if fault is Fault.TRUNCATE:
@@ -189,7 +198,9 @@ class FaultProxy:
         finally:
             far_writer.close()
 
-    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, ready: float, counter: str, drip: bool) -> None:
+    async def _pump(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, ready: float, counter: str, drip: bool
+    ) -> None:
         """Read at once and write half a round trip later, so that a long answer is delayed as a whole, not by every piece."""
         line: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=1024)
 
@@ -209,8 +220,9 @@ class FaultProxy:
                         target.write_eof()
                     return
                 for piece in (bytes([byte]) for byte in data) if drip else (data,):
-                    target.write(piece)
+                    # Before it is sent: whoever has the answer finds it counted.
                     setattr(self, counter, getattr(self, counter) + len(piece))
+                    target.write(piece)
                     await target.drain()
                     if drip:
                         await asyncio.sleep(1)
@@ -220,7 +232,7 @@ class FaultProxy:
 
 async def _both(first: Coroutine[Any, Any, None], second: Coroutine[Any, Any, None]) -> None:
     """Both until the end; when one fails, neither goes on."""
-    tasks: list[Union[asyncio.Task[None], Awaitable[None]]] = [asyncio.ensure_future(first), asyncio.ensure_future(second)]
+    tasks: list[asyncio.Task[None] | Awaitable[None]] = [asyncio.ensure_future(first), asyncio.ensure_future(second)]
     try:
         await asyncio.gather(*tasks)
     finally:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Mapping
+from collections.abc import Mapping
 
 _PAGE = b"<!doctype html><html><head><title>Welcome</title></head><body><h1>Please sign in to this network</h1></body></html>\n"
 _UNAVAILABLE = b'{"errors":[{"code":"UNAVAILABLE","message":"service unavailable"}]}\n'
@@ -16,7 +16,10 @@ _TOO_MANY = b'{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached y
 CANNED: Mapping[str, tuple[bytes, bytes]] = {
     "html": (b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n", _PAGE),
     "server-error": (b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n", _UNAVAILABLE),
-    "rate-limited": (b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nRetry-After: 1\r\n", _TOO_MANY),
+    "rate-limited": (
+        b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nRetry-After: 1\r\n",
+        _TOO_MANY,
+    ),
 }
 
 
@@ -50,7 +53,11 @@ async def answer_canned(name: str, reader: asyncio.StreamReader, writer: asyncio
 
 
 async def relay_truncated(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, far_reader: asyncio.StreamReader, far_writer: asyncio.StreamWriter, delay: float
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    far_reader: asyncio.StreamReader,
+    far_writer: asyncio.StreamWriter,
+    delay: float,
 ) -> None:
     """Relay request by request; the first answer that has a body loses half of it, and the connection ends."""
     while True:

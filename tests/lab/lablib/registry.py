@@ -12,7 +12,6 @@ import ssl
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 from . import keys, state
 from .errors import LabError
@@ -35,7 +34,7 @@ class Request:
     remote: str
 
 
-def parse_access_line(line: str) -> Optional[Request]:
+def parse_access_line(line: str) -> Request | None:
     """A line of the combined log format, which the registry writes once per request, whatever the outcome."""
     match = _ACCESS_LINE.match(line)
     if match is None:
@@ -102,7 +101,9 @@ http:
             return
         program = shutil.which("docker-registry") or shutil.which("registry")
         if program is None:
-            raise LabError("neither docker-registry (Debian) nor registry (Fedora's docker-distribution) is installed; «lab.py install» installs it")
+            raise LabError(
+                "neither docker-registry (Debian) nor registry (Fedora's docker-distribution) is installed; «lab.py install» installs it"
+            )
         (self.paths.registry_data / self.name).mkdir(parents=True, exist_ok=True)
         settings = self.paths.run / f"{self.name}.yml"
         settings.write_text(self.configuration(), encoding="utf-8")
@@ -116,7 +117,9 @@ http:
                 return
             time.sleep(0.02)
         log = self.error_log.read_text(encoding="utf-8", errors="replace")[-1500:]
-        raise LabError(f"{self.name} does not answer at {self.address}; does another program listen there? Its log ends:\n{log}")
+        raise LabError(
+            f"{self.name} does not answer at {self.address}; does another program listen there? Its log ends:\n{log}"
+        )
 
     def stop(self) -> None:
         """Connections are then refused; what was pushed stays."""
@@ -187,7 +190,10 @@ class SecureRegistry(Registry):
     def _answers(self) -> bool:
         context = ssl.create_default_context(cafile=str(self.ca_path))
         try:
-            with socket.create_connection((GATEWAY, self.port), timeout=1) as plain, context.wrap_socket(plain, server_hostname=GATEWAY):
+            with (
+                socket.create_connection((GATEWAY, self.port), timeout=1) as plain,
+                context.wrap_socket(plain, server_hostname=GATEWAY),
+            ):
                 return True
         except OSError:
             return False

@@ -10,9 +10,10 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any
 
 from .errors import LabError
 from .paths import LOCK_FILE, LabPaths
@@ -34,11 +35,11 @@ class LabState:
 
     boot_id: str
     cache: str
-    namespace_inode: Optional[int] = None
-    secure_password: Optional[str] = None
+    namespace_inode: int | None = None
+    secure_password: str | None = None
     daemons: Mapping[str, DaemonRecord] = None  # type: ignore[assignment]
 
-    def with_daemon(self, name: str, record: Optional[DaemonRecord]) -> LabState:
+    def with_daemon(self, name: str, record: DaemonRecord | None) -> LabState:
         daemons = {key: value for key, value in (self.daemons or {}).items() if key != name}
         if record is not None:
             daemons[name] = record
@@ -49,22 +50,30 @@ def current_boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
-def load(paths: LabPaths) -> Optional[LabState]:
+def load(paths: LabPaths) -> LabState | None:
     """The recorded state, or None when no lab was left on this machine."""
     try:
         raw: dict[str, Any] = json.loads(paths.state.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError as broken:
-        raise LabError(f"{paths.state} is not readable JSON ({broken}); «lab.py down» then removes what is recorded nowhere else") from broken
+        raise LabError(
+            f"{paths.state} is not readable JSON ({broken}), so what the lab started is not known; reboot, or stop it by hand and remove {paths.run}"
+        ) from broken
     if raw.pop("schema", None) != SCHEMA:
-        raise LabError(f"{paths.state} was written by another version of the lab; stop that lab with the version that started it")
+        raise LabError(
+            f"{paths.state} was written by another version of the lab; stop that lab with the version that started it"
+        )
     daemons = {name: DaemonRecord(**record) for name, record in raw.pop("daemons", {}).items()}
     return LabState(daemons=daemons, **raw)
 
 
 def save(paths: LabPaths, state: LabState) -> None:
-    content = {"schema": SCHEMA, **asdict(state), "daemons": {name: asdict(record) for name, record in (state.daemons or {}).items()}}
+    content = {
+        "schema": SCHEMA,
+        **asdict(state),
+        "daemons": {name: asdict(record) for name, record in (state.daemons or {}).items()},
+    }
     draft = paths.state.with_name(f"state.json.{os.getpid()}")
     draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     draft.chmod(0o600)
@@ -86,7 +95,9 @@ def locked(timeout: float = 900.0) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise LabError(f"another lab command has held {LOCK_FILE} for {timeout:.0f} s; see what it is doing, then try again") from None
+                    raise LabError(
+                        f"another lab command has held {LOCK_FILE} for {timeout:.0f} s; see what it is doing, then try again"
+                    ) from None
                 time.sleep(0.1)
         yield
     finally:

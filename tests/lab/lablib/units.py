@@ -9,8 +9,8 @@ Each helper is one call into the host, for a call costs more than most of what i
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Mapping, Optional, Sequence
 
 from .errors import LabError
 from .host import Host
@@ -27,7 +27,7 @@ class ContainerSpec:
 
     name: str
     image: str
-    policy: Optional[str] = "registry"
+    policy: str | None = "registry"
     extra_args: Sequence[str] = ()
 
 
@@ -38,27 +38,32 @@ class Deployed:
     unit: str
     containers: tuple[str, ...]
     files: tuple[str, ...]
-    pod_unit: Optional[str] = None
+    pod_unit: str | None = None
 
 
 def _checked(containers: Sequence[ContainerSpec]) -> None:
     """podman 4.3 takes «--replace --name a» for any container whose ID begins with «a», and removes that one."""
     for spec in containers:
         if not set(spec.name) - set("0123456789abcdef"):
-            raise LabError(f"the container name «{spec.name}» could be the beginning of an ID, which old podman confuses with a name; choose another")
+            raise LabError(
+                f"the container name «{spec.name}» could be the beginning of an ID, which old podman confuses with a name; choose another"
+            )
 
 
-def _label(policy: Optional[str]) -> list[str]:
+def _label(policy: str | None) -> list[str]:
     return [f"--label=io.containers.autoupdate={policy}"] if policy else []
 
 
 def _escaped(words: Sequence[str]) -> str:
     """Words as systemd reads them: quoted, with its specifiers and variables taken literally."""
-    quoted = ('"{}"'.format(word.replace("\\", "\\\\").replace('"', '\\"')) if set(word) & set(" \t\"'\\") else word for word in words)
+    quoted = (
+        '"{}"'.format(word.replace("\\", "\\\\").replace('"', '\\"')) if set(word) & set(" \t\"'\\") else word
+        for word in words
+    )
     return " ".join(quoted).replace("$", "$$").replace("%", "%%")
 
 
-def service_unit(container: ContainerSpec, *, pod: Optional[str] = None) -> str:
+def service_unit(container: ContainerSpec, *, pod: str | None = None) -> str:
     """What «podman generate systemd --new» writes, with its semantics (as podman 4.3 does: its «podman rm» leaves the ID file)."""
     member = f"BindsTo={pod}.service\nAfter={pod}.service\n" if pod else ""
     in_pod = f" --pod-id-file=%t/{pod}.pod-id" if pod else ""
@@ -137,7 +142,9 @@ WantedBy=default.target
 def many_unit(containers: Sequence[ContainerSpec]) -> str:
     """One oneshot unit that starts several containers and stays active."""
     starts = "".join(
-        "ExecStart=/usr/bin/podman run -d --replace " + _escaped(["--name", spec.name, *_label(spec.policy), *spec.extra_args, spec.image]) + "\n"
+        "ExecStart=/usr/bin/podman run -d --replace "
+        + _escaped(["--name", spec.name, *_label(spec.policy), *spec.extra_args, spec.image])
+        + "\n"
         for spec in containers
     )
     names = " ".join(spec.name for spec in containers)
@@ -157,10 +164,15 @@ WantedBy=default.target
 """
 
 
-def _install(host: Host, files: Mapping[str, str], unit: str, images: Sequence[str], start: bool, timeout: float) -> None:
+def _install(
+    host: Host, files: Mapping[str, str], unit: str, *, images: Sequence[str], start: bool, timeout: float
+) -> None:
     script = ["set -e"]
     for path, text in files.items():
-        script += [f"mkdir -p {shlex.quote(path.rpartition('/')[0])}", f"printf %s {shlex.quote(text)} > {shlex.quote(path)}"]
+        script += [
+            f"mkdir -p {shlex.quote(path.rpartition('/')[0])}",
+            f"printf %s {shlex.quote(text)} > {shlex.quote(path)}",
+        ]
     script += [f"podman pull -q {shlex.quote(image)} > /dev/null" for image in dict.fromkeys(images)]
     script.append("systemctl daemon-reload")
     if start:
@@ -177,7 +189,7 @@ def deploy(
     name: str,
     *,
     image: str,
-    policy: Optional[str] = "registry",
+    policy: str | None = "registry",
     style: str = "service",
     extra_args: Sequence[str] = (),
     pull_first: bool = True,
@@ -192,27 +204,43 @@ def deploy(
         files = {f"{_SYSTEM}/{name}.service": service_unit(spec)}
     elif style == "quadlet":
         if host.distro == "bookworm":
-            raise LabError(f"{host.name} has podman 4.3, which knows no Quadlet; use a trixie host, or style=\"service\"")
+            raise LabError(f'{host.name} has podman 4.3, which knows no Quadlet; use a trixie host, or style="service"')
         files = {f"{_QUADLET}/{name}.container": quadlet_unit(spec)}
     elif style == "pod":
         pod = f"{name}-pod"
-        files = {f"{_SYSTEM}/{pod}.service": pod_unit(pod, name), f"{_SYSTEM}/{name}.service": service_unit(spec, pod=pod)}
+        files = {
+            f"{_SYSTEM}/{pod}.service": pod_unit(pod, name),
+            f"{_SYSTEM}/{name}.service": service_unit(spec, pod=pod),
+        }
     else:
         raise LabError(f"style must be one of {', '.join(STYLES)}, not {style}")
     # A pod's member is started by name too: its pod only «wants» it, so a failure would go unseen.
     root = f"{pod}.service {name}.service" if pod else f"{name}.service"
-    _install(host, files, root, [image] if pull_first else [], start, timeout)
+    _install(host, files, root, images=[image] if pull_first else [], start=start, timeout=timeout)
     return Deployed(f"{name}.service", (name,), tuple(files), f"{pod}.service" if pod else None)
 
 
 def deploy_many(
-    host: Host, unit: str, containers: Sequence[ContainerSpec], *, pull_first: bool = True, start: bool = True, timeout: float = 180
+    host: Host,
+    unit: str,
+    containers: Sequence[ContainerSpec],
+    *,
+    pull_first: bool = True,
+    start: bool = True,
+    timeout: float = 180,
 ) -> Deployed:
     """One unit with several containers."""
     _checked(containers)
     name = unit[: -len(".service")] if unit.endswith(".service") else unit
     files = {f"{_SYSTEM}/{name}.service": many_unit(containers)}
-    _install(host, files, f"{name}.service", [spec.image for spec in containers] if pull_first else [], start, timeout)
+    _install(
+        host,
+        files,
+        f"{name}.service",
+        images=[spec.image for spec in containers] if pull_first else [],
+        start=start,
+        timeout=timeout,
+    )
     return Deployed(f"{name}.service", tuple(spec.name for spec in containers), tuple(files))
 
 
