@@ -158,6 +158,10 @@ def _boot(lab: Lab, hosts: list[Host], image: str) -> None:
     new = [host for host in hosts if conditions.get(host.name) != "running"]
 
     def boot(host: Host) -> None:
+        if host not in new:
+            # An interrupted «up» may have left it before it had booted; what its users broke in it is theirs.
+            host.wait_until_booted(accept_degraded=True)
+            return
         stores, homes = host_volumes(host.name)
         options = [
             f"--name={host.name}",
@@ -176,7 +180,7 @@ def _boot(lab: Lab, hosts: list[Host], image: str) -> None:
         host.wait_until_booted()
 
     with ThreadPoolExecutor(max_workers=4) as pool:
-        for _booted in pool.map(boot, new):
+        for _booted in pool.map(boot, hosts):
             pass
 
 
@@ -203,21 +207,32 @@ def _remove_remains(paths: LabPaths) -> None:
         if current.boot_id == state.current_boot_id():
             for record in (current.daemons or {}).values():
                 processes.stop_daemon(record)
+            _remove_lost_hosts(paths, current)
     if paths.run.exists():
         namespace.destroy(paths)
         _remove_tree(paths.run)
     _remove_tree(paths.registry_data)
 
 
+def _remove_lost_hosts(paths: LabPaths, current: state.LabState) -> None:
+    """Somebody unmounted the lab's namespace, but its hosts still run: reach them from a new one."""
+    if current.namespace_inode is None or Namespace(paths, current.namespace_inode).is_alive():
+        return
+    room = namespace.create(paths)
+    engine = Engine(paths, room)
+    engine.remove_containers(list(engine.containers()))
+
+
 def _remove_tree(folder: Path) -> None:
     """Mounts of podman's may take a moment to go after their container."""
     for attempt in range(10):
         try:
+            namespace.unmount_below(folder)
             shutil.rmtree(folder)
             return
         except FileNotFoundError:
             return
-        except OSError:
+        except (OSError, LabError):
             if attempt == 9:
                 raise
             time.sleep(0.2)

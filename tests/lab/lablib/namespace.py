@@ -96,3 +96,10 @@ def destroy(paths: LabPaths) -> None:
             if str(place) not in _mounted():
                 break
             run(["umount", str(place)], timeout=10)
+
+
+def unmount_below(folder: Path) -> None:
+    """Unmount what is still mounted in a folder of ours (podman leaves its store mounted on itself), innermost first."""
+    below = [point for point in _mounted() if point == str(folder) or point.startswith(f"{folder}/")]
+    for point in sorted(below, key=len, reverse=True):
+        run(["umount", point], timeout=10)

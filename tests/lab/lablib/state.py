@@ -56,6 +56,8 @@ def load(paths: LabPaths) -> LabState | None:
         raw: dict[str, Any] = json.loads(paths.state.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except PermissionError as denied:
+        raise LabError(f"the lab needs root ({denied}); run this with sudo") from denied
     except ValueError as broken:
         raise LabError(
             f"{paths.state} is not readable JSON ({broken}), so what the lab started is not known; reboot, or stop it by hand and remove {paths.run}"
