@@ -66,6 +66,8 @@ class RegistryClient:
             raise RegistryError(f"{reference.name}: {error}", Reason.NOT_FOUND) from None
         except manifests.ManifestError as error:
             raise RegistryError(f"{reference.name}: {error}", Reason.REGISTRY_INVALID) from None
+        except ValueError as error:  # A hostile URL in a redirect or a challenge, most likely.
+            raise RegistryError(f"{endpoint.host} answers with nonsense: {error}", Reason.REGISTRY_INVALID) from None
 
     def usage(self) -> tuple[RegistryUsage, ...]:
         """What was asked so far, by registry."""
