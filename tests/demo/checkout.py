@@ -1,0 +1,13 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where this checkout keeps the helpers that the demo shares with the gates and the lab; importing this makes them importable."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+sys.path[:0] = [str(ROOT / "tests" / "gates"), str(ROOT / "tests" / "lab")]
