@@ -89,6 +89,15 @@ def _running_state(paths: LabPaths) -> state.LabState | None:
     return current
 
 
+def _recover_namespace(paths: LabPaths) -> None:
+    """Somebody unmounted the lab's namespace, but its hosts still run in it: get hold of it again."""
+    current = state.load(paths)
+    if current is not None and current.boot_id == state.current_boot_id() and current.namespace_inode is not None:
+        room = Namespace(paths, current.namespace_inode)
+        if not room.is_alive():
+            namespace.recover(room)
+
+
 def up(distro: str, count: int, secure: bool, say: Say) -> Lab:
     """Bring up what is missing of ``count`` hosts of ``distro``; never takes anything away."""
     if not 1 <= count <= MAX_HOSTS:
@@ -121,6 +130,7 @@ def _known(paths: LabPaths) -> state.LabState:
 def _prepare(facts: MachineFacts) -> Lab:
     """Folders, keys, namespace, settings; on a lab that runs already, nothing."""
     paths = LabPaths()
+    _recover_namespace(paths)
     current = _running_state(paths)
     if current is not None:
         if Path(current.cache) != paths.cache:
@@ -154,8 +164,9 @@ def _prepare(facts: MachineFacts) -> Lab:
 def _boot(lab: Lab, hosts: list[Host], image: str) -> None:
     """Start the hosts that do not run, a few at a time, and wait until each has booted."""
     conditions = lab.engine.containers()
-    lab.engine.remove_containers([host.name for host in hosts if conditions.get(host.name, "running") != "running"])
     new = [host for host in hosts if conditions.get(host.name) != "running"]
+    # Also those that podman does not list: of a start that was interrupted, the storage alone may be there.
+    lab.engine.remove_containers([host.name for host in new])
 
     def boot(host: Host) -> None:
         if host not in new:
@@ -188,6 +199,7 @@ def down(say: Say) -> None:
     """Stop what this lab started, by its own container names and recorded pids. Images stay in the cache."""
     with state.locked():
         paths = LabPaths()
+        _recover_namespace(paths)
         current = _running_state(paths)
         if current is None:
             if not paths.run.exists():
@@ -207,20 +219,10 @@ def _remove_remains(paths: LabPaths) -> None:
         if current.boot_id == state.current_boot_id():
             for record in (current.daemons or {}).values():
                 processes.stop_daemon(record)
-            _remove_lost_hosts(paths, current)
     if paths.run.exists():
         namespace.destroy(paths)
         _remove_tree(paths.run)
     _remove_tree(paths.registry_data)
-
-
-def _remove_lost_hosts(paths: LabPaths, current: state.LabState) -> None:
-    """Somebody unmounted the lab's namespace, but its hosts still run: reach them from a new one."""
-    if current.namespace_inode is None or Namespace(paths, current.namespace_inode).is_alive():
-        return
-    room = namespace.create(paths)
-    engine = Engine(paths, room)
-    engine.remove_containers(list(engine.containers()))
 
 
 def _remove_tree(folder: Path) -> None:

@@ -62,13 +62,8 @@ class Namespace:
 
 def create(paths: LabPaths) -> Namespace:
     """Make the namespace and keep it alive by a bind mount, without any process in it."""
-    folder, file = paths.namespace, paths.namespace / "mount"
-    folder.mkdir(parents=True, exist_ok=True)
-    if str(folder) not in _mounted():
-        run(["mount", "--bind", str(folder), str(folder)], timeout=10)
-    # A namespace file can only be bound to a place that does not propagate.
-    run(["mount", "--make-private", str(folder)], timeout=10)
-    file.touch()
+    file = paths.namespace / "mount"
+    _pin(paths)
     make = [
         "unshare",
         f"--mount={file}",
@@ -87,6 +82,29 @@ def create(paths: LabPaths) -> Namespace:
             f"{file} should hold a mount namespace but is {found or 'not mounted'}; is /proc/self/mountinfo complete on this machine?"
         )
     return Namespace(paths, os.stat(file).st_ino)
+
+
+def recover(room: Namespace) -> None:
+    """Keep the namespace alive again, by way of any process that is still in it; does nothing when there is none."""
+    for link in Path("/proc").glob("[0-9]*/ns/mnt"):
+        try:
+            inside = link.stat().st_ino == room.inode
+        except OSError:
+            continue
+        if inside:
+            _pin(room.paths)
+            run(["mount", "--bind", str(link), str(room.paths.namespace / "mount")], timeout=10)
+            return
+
+
+def _pin(paths: LabPaths) -> None:
+    """A namespace file can only be bound to a place that does not propagate."""
+    folder = paths.namespace
+    folder.mkdir(parents=True, exist_ok=True)
+    if str(folder) not in _mounted():
+        run(["mount", "--bind", str(folder), str(folder)], timeout=10)
+    run(["mount", "--make-private", str(folder)], timeout=10)
+    (folder / "mount").touch()
 
 
 def destroy(paths: LabPaths) -> None:
