@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import typing as t
 from pathlib import Path
 
@@ -70,6 +71,8 @@ def _ruff(log: Log, binaries: Path, env: dict[str, str], copied: Path) -> None:
 def _mypy(log: Log, binaries: Path, env: dict[str, str], copied: Path) -> None:
     command: list[str | Path] = [binaries / "mypy", "--config-file", copied / "pyproject.toml"]
     above = trees.collections_path(copied)
+    # Tests, benchmarks and the demo use the lab's and the gates' modules, and put them on the path themselves.
+    env["MYPYPATH"] = os.pathsep.join(str(copied / "tests" / folder) for folder in ("lab", "gates"))
     with _all_of(log) as run:
         if any((copied / "plugins").rglob("*.py")):
             run([*command, (copied / "plugins").relative_to(above)], cwd=above, env=env)

@@ -27,13 +27,13 @@ def ensure(apt: str, *, dnf: str, why: str, log: Log) -> None:
     as_root = _as_root()
     if as_root is None:
         raise GateError(f"{why}; run as root: {manager} install {package}")
-    env = places.environment(DEBIAN_FRONTEND="noninteractive")
+    env = places.environment(DEBIAN_FRONTEND="noninteractive", DEBCONF_NOWARNINGS="yes")
     with locked("packages", log):
         say(f"  {why}: installing the distribution's package {package}")
         if manager == "apt-get":
-            log.run([*as_root, "apt-get", "update", "-q"], env=env, timeout=600)
+            log.run([*as_root, "apt-get", "update", "-qq"], env=env, timeout=600)
             log.run(
-                [*as_root, "apt-get", "install", "-q", "-y", "--no-install-recommends", package], env=env, timeout=900
+                [*as_root, "apt-get", "install", "-qq", "-y", "--no-install-recommends", package], env=env, timeout=900
             )
         else:
             log.run([*as_root, "dnf", "install", "-y", package], env=env, timeout=900)
