@@ -20,7 +20,7 @@ import venvs
 from running import GateError, Log, locked
 
 #: Scripts of the checkout, no part of the collection (galaxy.yml leaves them out): ruff and mypy look after them.
-_NOT_SHIPPED = ("tests/bench", "tests/demo", "tests/gates", "tests/lab")
+_NOT_SHIPPED = ("tests/bench", "tests/demo", "tests/gates", "tests/integration", "tests/lab")
 
 #: The pips that the supported cores bootstrap (2.16 to 2.21): the name under which ansible-test keeps the script.
 _BOOTSTRAPPED_PIPS = ("23_1_2", "24_2", "25_2")
