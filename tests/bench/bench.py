@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Figures beside podman auto-update: the same host, units, images and slow registry, in alternating runs.
+
+Only work that was done and verified counts; no figure makes this fail.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import checkout  # noqa: F401 (makes the lab importable)
+from ansible_task import AnsibleTask
+from contenders import Contenders
+from figures import Series, table
+from lablib.errors import LabError
+from testbed import BenchError, Testbed, prepared
+
+_SETTLED = """\
+Both ask the same plain registry through the same proxy, which adds the round-trip time; a new connection pays one more.
+One run of each is made before the measured ones, so that files are in the page cache; the engine's modules are compiled,
+as on a host that has it installed, while Ansible sends and compiles them with every task. Before each measured update the
+store holds the running images only; the new ones share a layer with them and bring a small one."""
+
+
+def main(words: t.Sequence[str]) -> int:
+    """Return the exit code: 0 if everything was done and verified."""
+    options = _parser().parse_args(words)
+    if os.geteuid() != 0:
+        print("The benchmark needs the lab, and the lab needs root: run «sudo make bench».")
+        return 2
+    images, runs = (3, 1) if options.quick else (options.images, options.runs)
+    try:
+        with prepared(options.distro, options.host_number, images, options.delay_ms, _say) as bed:
+            about = _about(bed, options.delay_ms, runs)
+            all_series = _measure(bed, runs)
+    except (BenchError, LabError, subprocess.TimeoutExpired) as problem:
+        print(f"The benchmark stopped: {problem}")
+        return 1
+    print(
+        f"\n{about['images']} images and units on one host ({about['distro']}, podman {about['podman']}), "
+        f"{about['delay_ms']:g} ms round trip, medians of {runs}.\nRatio: podman's figure divided by ours; "
+        f"seconds are this machine's only ({about['processors']} processors, load {about['load']:.1f} at the start).\n"
+    )
+    print(f"{table(all_series)}\n\n{_SETTLED}")
+    if options.json:
+        document = {"about": about, "series": [series.to_json() for series in all_series]}
+        options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench.py", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "--images", default=20, type=int, metavar="N", help="distinct images, a unit each (default %(default)s)"
+    )
+    parser.add_argument("--delay-ms", type=float, default=40.0, metavar="MS", help="round trip (default %(default)s)")
+    parser.add_argument("--distro", choices=("trixie", "bookworm"), default="trixie")
+    parser.add_argument(
+        "--host-number",
+        default=2,
+        type=int,
+        metavar="N",
+        help="which lab host; everything on it is removed (default %(default)s)",
+    )
+    parser.add_argument("--runs", default=3, type=int, metavar="N", help="measured runs of each (default %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="3 images, 1 run: does it work at all?")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    return parser
+
+
+def _say(text: str) -> None:
+    print(f"  {text}", flush=True)
+
+
+def _about(bed: Testbed, delay_ms: float, runs: int) -> dict[str, t.Any]:
+    return {
+        "images": len(bed.names),
+        "delay_ms": delay_ms,
+        "runs": runs,
+        "distro": bed.host.distro,
+        "podman": bed.host.run(["podman", "version", "--format", "{{.Client.Version}}"]).stdout.strip(),
+        "processors": os.cpu_count(),
+        "load": os.getloadavg()[0],
+    }
+
+
+def _measure(bed: Testbed, runs: int) -> list[Series]:
+    contenders = Contenders(bed)
+    with contextlib.ExitStack() as stack:
+        contenders.install_engine()
+        stack.callback(contenders.remove_engine)
+        return [_checks(bed, contenders, runs), _updates(bed, contenders, runs)]
+
+
+def _checks(bed: Testbed, contenders: Contenders, runs: int) -> Series:
+    series = Series(f"check of {len(bed.names)} images, nothing new")
+    task = AnsibleTask(bed)
+    _say("check: warming up")
+    contenders.podman_check()
+    contenders.engine_check()
+    task.ping()
+    task.check()
+    for number in range(1, runs + 1):
+        series.peer.append(contenders.podman_check())
+        series.ours.append(contenders.engine_check())
+        series.ping_seconds.append(task.ping())
+        series.task_seconds.append(task.check())
+        _say(f"check {number}: podman {series.peer[-1].seconds:.2f} s, the engine {series.ours[-1].seconds:.2f} s")
+    return series
+
+
+def _updates(bed: Testbed, contenders: Contenders, runs: int) -> Series:
+    series = Series(f"update of {len(bed.names)} units, all images new")
+    for number in range(runs + 1):
+        pair = []
+        for update in (contenders.podman_update, contenders.engine_update):
+            bed.forget_replaced_images()
+            pair.append(update(bed.publish()))
+        words = f"update {number}:" if number else "update, to warm up:"
+        _say(f"{words} podman {pair[0].seconds:.2f} s, the engine {pair[1].seconds:.2f} s")
+        if number:
+            series.peer.append(pair[0])
+            series.ours.append(pair[1])
+    return series
+
+
+def _interrupted(_signal: int, _frame: object) -> t.NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        code = main(sys.argv[1:])
+    except KeyboardInterrupt:
+        print("Interrupted.")
+        code = 130
+    sys.exit(code)
