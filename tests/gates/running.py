@@ -24,6 +24,7 @@ _LONGEST_COMMAND_SECONDS = 3600
 _TAIL_LINES = 200
 _print_lock = threading.Lock()
 _alive: set[subprocess.Popen[bytes]] = set()
+_interrupted = threading.Event()
 
 
 class GateError(Exception):
@@ -65,6 +66,8 @@ class Log:
         timeout: float = _LONGEST_COMMAND_SECONDS,
     ) -> None:
         """Run a command; GateError unless it ends with 0."""
+        if _interrupted.is_set():
+            raise GateError("interrupted")
         words = [str(word) for word in argv]
         self.note("$ " + " ".join(words))
         # A file and no pipe: what a command leaves running in the background would hold a pipe open for ever.
@@ -145,7 +148,12 @@ class Outcome:
 def run_lanes(gate: str, lanes: t.Sequence[Lane], width: int = 2) -> list[Outcome]:
     """Run all lanes, `width` at a time, whatever some of them say."""
     with ThreadPoolExecutor(max_workers=width) as pool:
-        return list(pool.map(lambda lane: _run_lane(gate, lane), lanes))
+        try:
+            return list(pool.map(lambda lane: _run_lane(gate, lane), lanes))
+        except KeyboardInterrupt:
+            # The pool waits for its threads, and they for their commands: those end first.
+            end_what_still_runs()
+            raise
 
 
 def _run_lane(gate: str, lane: Lane) -> Outcome:
@@ -191,6 +199,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def end_what_still_runs() -> None:
-    """For an interrupted run: nothing that it started stays behind."""
+    """For an interrupted run: nothing that it started stays behind, and nothing more is started."""
+    _interrupted.set()
     for process in list(_alive):
         _end(process)
