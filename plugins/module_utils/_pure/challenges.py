@@ -13,8 +13,9 @@ import typing as t
 from dataclasses import dataclass
 
 _WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
-_SCHEME = re.compile(rf"\s*,?\s*({_WORD})(?:\s+|$)(?!=)")
-_PARAMETER = re.compile(rf'\s*,?\s*({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_WORD}))')
+_SCHEME = re.compile(rf"({_WORD})(?=[ \t,]|\Z)(?![ \t]*=)")
+_PARAMETER = re.compile(rf'({_WORD})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_WORD}))')
+_BETWEEN = " \t,"
 #: A challenge names a realm, a service and a scope; a longer header is not worth reading.
 _LONGEST = 8192
 
@@ -31,13 +32,20 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
     """Read all challenges of a header; commas may stand within and between them. What cannot be read ends the list."""
     header = header[:_LONGEST]
     challenges = []
-    position = 0
+    position = _skip(header, 0)
     while scheme := _SCHEME.match(header, position):
-        position = scheme.end()
+        position = _skip(header, scheme.end())
         parameters: dict[str, str] = {}
         while parameter := _PARAMETER.match(header, position):
             name, quoted, plain = parameter.groups()
             parameters.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) if plain is None else plain)
-            position = parameter.end()
+            position = _skip(header, parameter.end())
         challenges.append(Challenge(scheme.group(1).lower(), parameters))
     return tuple(challenges)
+
+
+def _skip(header: str, position: int) -> int:
+    """The position of what follows spaces and the commas of (possibly empty) list elements."""
+    while position < len(header) and header[position] in _BETWEEN:
+        position += 1
+    return position

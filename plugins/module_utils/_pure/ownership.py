@@ -12,14 +12,14 @@ import re
 from dataclasses import dataclass
 
 #: systemd.unit(5), "a unit name … must consist of … ASCII letters, digits, :, -, _, ., and \\"; services only.
-_SERVICE_NAME = re.compile(r"[A-Za-z0-9:_.\\-]+(?:@[A-Za-z0-9:_.\\-]*)?\.service\Z")
+_SERVICE_NAME = re.compile(r"[A-Za-z0-9:_.\\-]+(?:@[A-Za-z0-9:_.\\@-]+)?\.service\Z")
 _LONGEST_UNIT_NAME = 255
 _USER_MANAGER = re.compile(r"user@\d+\.service\Z")
 
 
 def is_service_name(text: str) -> bool:
     """Whether the text is the name of a service that can be started (instances of templates included)."""
-    return len(text) <= _LONGEST_UNIT_NAME and _SERVICE_NAME.match(text) is not None and "@." not in text
+    return len(text) <= _LONGEST_UNIT_NAME and _SERVICE_NAME.match(text) is not None
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def owner_from_cgroup(text: str) -> Owner | None:
     The unified hierarchy (C(0::)) is read first; systemd's own named hierarchy is what a cgroup v1 host has instead.
     """
     paths = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):  # Only this ends a line: a cgroup may have any other character in its name.
         hierarchy, _colon, path = line.partition(":")
         controllers, _colon, path = path.partition(":")
         if (hierarchy == "0" and not controllers) or controllers == "name=systemd":

@@ -23,6 +23,8 @@ _HOST_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _REGISTRY = re.compile(rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?\Z")
 _TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.ASCII)
 _DIGEST = re.compile(r"sha256:[a-f0-9]{64}\Z")
+_IMAGE_ID = re.compile(r"[a-f0-9]{64}\Z")
+_LONGEST_NAME = 255
 #: A name of 255 characters, a tag of 128 and a digest: what is longer cannot be a reference.
 _LONGEST_REFERENCE = 512
 
@@ -71,9 +73,18 @@ class Reference:
         name = rest[: slash + 1] + name
         if colon and not _TAG.match(tag):
             raise InvalidReferenceError(f"{text!r} is not an image reference: {tag!r} is not a valid tag")
+        if _IMAGE_ID.match(name):
+            raise InvalidReferenceError(
+                f"{text!r} is not an image reference: cannot specify 64-byte hexadecimal strings, which are image IDs"
+            )
         registry, path = _split_registry(name)
         if path != path.lower():
             raise InvalidReferenceError(f"{text!r} is not an image reference: repository name must be lowercase")
+        if len(name) > _LONGEST_NAME:
+            raise InvalidReferenceError(
+                f"{text[:60]!r}… is not an image reference: repository name must not be more than"
+                f" {_LONGEST_NAME} characters"
+            )
         if not _PATH.match(path) or (registry and not _REGISTRY.match(registry)):
             raise InvalidReferenceError(f"{text!r} is not an image reference: invalid reference format")
         if registry in (DOCKER_HUB, "index.docker.io"):

@@ -36,12 +36,19 @@ class RegistryRule:
     blocked: bool
 
     def rest_of(self, repository: str) -> str | None:
-        """What follows the prefix in C(registry/path), or None where the rule does not apply."""
+        """What follows the prefix in C(registry/path), or None where the rule does not apply.
+
+        As in podman, a prefix also ends before a port, and a wildcard stands for the whole host before its end.
+        """
         if self.prefix.startswith("*."):
-            host, slash, path = repository.partition("/")
-            return slash + path if host.endswith(self.prefix[1:]) else None
-        rest = repository[len(self.prefix) :]
-        return rest if repository.startswith(self.prefix) and rest[:1] in ("", "/") else None
+            host = repository.partition("/")[0]
+            start = host.find(self.prefix[1:])
+            end = start + len(self.prefix) - 1
+        else:
+            start = 0 if repository.startswith(self.prefix) else -1
+            end = len(self.prefix)
+        rest = repository[end:]
+        return rest if start >= 0 and rest[:1] in ("", "/", ":") else None
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,7 @@ class RegistriesConf:
         if best is None:
             return _endpoint(repository, insecure=False, blocked=False)
         rule, rest = best
-        wildcard = rule.prefix.startswith("*.")
-        located = repository if wildcard or not rule.location else rule.location + rest
+        located = rule.location + rest if rule.location else repository
         return _endpoint(located, insecure=rule.insecure, blocked=rule.blocked)
 
 
