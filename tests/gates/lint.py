@@ -16,7 +16,7 @@ import venvs
 from running import GateError, Lane, Log, locked
 
 #: Folders whose modules import each other by plain names: each is checked by itself.
-_TYPED_SCRIPTS = ("tests/gates", "tests/lab", "tests/bench", "tests/demo", "tests/integration")
+_TYPED_SCRIPTS = ("docs", "tests/gates", "tests/lab", "tests/bench", "tests/demo", "tests/integration")
 
 _Work = t.Callable[[Log, Path, dict[str, str], Path], None]
 
@@ -71,8 +71,8 @@ def _ruff(log: Log, binaries: Path, env: dict[str, str], copied: Path) -> None:
 def _mypy(log: Log, binaries: Path, env: dict[str, str], copied: Path) -> None:
     command: list[str | Path] = [binaries / "mypy", "--config-file", copied / "pyproject.toml"]
     above = trees.collections_path(copied)
-    # Tests, benchmarks and the demo use the lab's and the gates' modules, and put them on the path themselves.
-    env["MYPYPATH"] = os.pathsep.join(str(copied / "tests" / folder) for folder in ("lab", "gates"))
+    # Tests, benchmarks and the demo use the lab's, the gates' and the engine's modules, and put them on the path themselves.
+    env["MYPYPATH"] = os.pathsep.join(map(str, (copied / "tests" / "lab", copied / "tests" / "gates", above)))
     with _all_of(log) as run:
         if any((copied / "plugins").rglob("*.py")):
             run([*command, (copied / "plugins").relative_to(above)], cwd=above, env=env)
