@@ -155,6 +155,7 @@ class SystemBus:
         from dbus.mainloop.glib import DBusGMainLoop  # noqa: PLC0415 (what needs no D-Bus does not import it)
 
         self._bus = self._dbus.SystemBus(private=True, mainloop=DBusGMainLoop())
+        self._bus.set_exit_on_disconnect(False)  # libdbus would end this process in the middle of an update.
         manager = self._bus.get_object(_NAME, _PATH, introspect=False)
         self._manager = self._dbus.Interface(manager, _MANAGER)
         self._bus.add_signal_receiver(self._job_removed, "JobRemoved", _MANAGER, _NAME, _PATH)
