@@ -32,9 +32,8 @@ def _pytest(version: str) -> Lane:
 
 
 def _ansible_test(log: Log) -> None:
-    """The controller's side on the current core; modules and module_utils on the oldest Python of managed hosts."""
+    """On the current core: modules and module_utils on the oldest Python of managed hosts, the rest on the controller's."""
     oldest = interpreters.HOST_VERSIONS[0]
     python, _path = interpreters.find_first(interpreters.TOOL_VERSIONS, log)
-    options = ("--requirements", "--color", "no")
-    run_ansible_test("units", python, ["units", "--python", python, *options], log)
-    run_ansible_test("units", python, ["units", "--target-python", f"venv/{oldest}", *options], log)
+    argv = ["units", "--requirements", "--target-python", f"venv/{oldest}", "--color", "no"]
+    run_ansible_test("units", python, argv, log)
