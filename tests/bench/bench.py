@@ -29,8 +29,9 @@ from testbed import BenchError, Testbed, prepared
 _SETTLED = """\
 Both ask the same plain registry through the same proxy, which adds the round-trip time; a new connection pays one more.
 One run of each is made before the measured ones, so that files are in the page cache; the engine's modules are compiled,
-as on a host that has it installed, while Ansible sends and compiles them with every task. Before each measured update the
-store holds the running images only; the new ones share a layer with them and bring a small one."""
+as on a host that has it installed, while Ansible sends and compiles them with every task. podman's figures are without
+Ansible in every row. Before each measured update the store holds the running images only; the new ones share a layer
+with them and bring a small one."""
 
 
 def main(words: t.Sequence[str]) -> int:
