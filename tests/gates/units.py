@@ -35,5 +35,6 @@ def _ansible_test(log: Log) -> None:
     """On the current core: modules and module_utils on the oldest Python of managed hosts, the rest on the controller's."""
     oldest = interpreters.HOST_VERSIONS[0]
     python, _path = interpreters.find_first(interpreters.TOOL_VERSIONS, log)
-    argv = ["units", "--requirements", "--target-python", f"venv/{oldest}", "--color", "no"]
+    # One worker: the lanes beside it keep the other core busy, and workers cost more than these tests gain.
+    argv = ["units", "--requirements", "--num-workers", "1", "--target-python", f"venv/{oldest}", "--color", "no"]
     run_ansible_test("units", python, argv, log)
