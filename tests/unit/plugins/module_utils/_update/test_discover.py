@@ -1,0 +1,184 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Discover: which containers take part, and what is wrong with those that cannot."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.policies import Policy
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.selection import Selection
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.discover import Discovery, discover
+from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.parts import APP, V1, V2, Recipe
+from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.world import Host, row, told
+
+_D = "sha256:" + "ab" * 32
+
+
+@pytest.fixture
+def host() -> Host:
+    """A host with version 1 in local storage."""
+    host = Host()
+    host.has(V1, APP, "localhost/app:latest", f"quay.io/team/app@{_D}")
+    host.registry.publish(V1)
+    return host
+
+
+def _discover(host: Host, *only: str) -> Discovery:
+    return discover(host, host, Selection.parse(only, []), list(Policy))
+
+
+class Found(t.NamedTuple):
+    """How a container was made, and what discovery says of it."""
+
+    why: str
+    recipe: Recipe
+    status: str | None
+    reason: str | None = None
+
+
+_FOUND = [
+    Found("the registry policy", Recipe("app", APP), None),
+    Found("its old name", Recipe("app", APP, policy="image"), None),
+    Found("the local policy", Recipe("app", APP, policy="local"), None),
+    Found("the local policy with a short name", Recipe("app", "app", policy="local"), None),
+    Found("docker://", Recipe("app", f"docker://{APP}"), None),
+    Found("a digest", Recipe("app", f"quay.io/team/app@{_D}"), "pinned"),
+    Found("tag and digest", Recipe("app", f"{APP}@{_D}", resolved=f"quay.io/team/app@{_D}"), "pinned"),
+    Found("an image ID", Recipe("app", V1.id, resolved=APP), "pinned"),
+    Found("a short image ID", Recipe("app", V1.id[7:19], resolved=APP), "pinned"),
+    Found("an invalid policy", Recipe("app", APP, policy="fake_xyz"), "failed", "invalid_policy"),
+    Found("a short name with the registry policy", Recipe("app", "app"), "failed", "short_name"),
+    Found("a command without the image", Recipe("app", "-", resolved=APP), "failed", "raw_name_unknown"),
+    Found("no unit", Recipe("app", APP, labels={"PODMAN_SYSTEMD_UNIT": ""}), "failed", "no_unit_label"),
+    Found(
+        "a forged label", Recipe("app", APP, labels={"PODMAN_SYSTEMD_UNIT": "sshd.service"}), "failed", "unit_mismatch"
+    ),
+    Found(
+        "a label that is no service",
+        Recipe("app", APP, labels={"PODMAN_SYSTEMD_UNIT": "a b;c"}),
+        "failed",
+        "unit_mismatch",
+    ),
+    Found(
+        "a label of podman's broken templates",
+        Recipe("app", APP, labels={"PODMAN_SYSTEMD_UNIT": "app@i.service-i"}),
+        "failed",
+        "unit_mismatch",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", _FOUND, ids=lambda case: case.why)
+def test_what_is_found_and_what_is_wrong_with_it(host: Host, case: Found) -> None:
+    host.service("app.service", case.recipe)
+    (workload,) = _discover(host).workloads
+    finding = workload.finding
+    assert (finding.status.value if finding else None) == case.status
+    assert (finding.reason.value if finding and finding.reason else None) == case.reason
+    if case.status == "failed":
+        assert finding is not None
+        assert finding.error
+
+
+@pytest.mark.parametrize("policy", [None, "", "disabled"])
+def test_what_has_no_policy_takes_no_part(host: Host, policy: str | None) -> None:
+    host.service("app.service", Recipe("app", APP, policy=policy))
+    assert _discover(host).workloads == ()
+
+
+def test_what_does_not_run_takes_no_part(host: Host) -> None:
+    host.service("app.service", Recipe("app", APP), crashes_on={V1.id})
+    assert _discover(host).workloads == ()
+
+
+def test_a_failure_of_discovery_is_a_row_and_others_go_on(host: Host) -> None:
+    host.service("bad.service", Recipe("bad", APP, policy="fake_xyz"))
+    host.service("good.service", Recipe("good", APP))
+    host.registry.publish(V2)
+    report = host.update().run()
+    assert told(report) == {"bad": ("failed", "invalid_policy"), "good": ("updated", None)}
+    assert "'fake_xyz'" in str(row(report, "bad").finding.error)
+    assert row(report, "bad").before == row(report, "bad").after == (V1.id, V1.digest)
+
+
+def test_pinned_images_are_never_asked_for(host: Host) -> None:
+    host.service("app.service", Recipe("app", f"quay.io/team/app@{_D}"))
+    assert told(host.update().run()) == {"app": ("pinned", None)}
+    assert host.registry.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("owner", "reason"),
+    [
+        (None, "unit_mismatch"),
+        ("libpod-conmon-x.scope", "unit_mismatch"),
+        ("other.service", "unit_mismatch"),
+        ("user@1000.service", "other_manager"),
+    ],
+)
+def test_a_unit_must_own_the_processes(host: Host, owner: str | None, reason: str) -> None:
+    host.service("app.service", Recipe("app", APP))
+    host.container("app").owner = owner
+    assert told(host.update().check()) == {"app": ("failed", reason)}
+
+
+# Pods.
+
+
+def test_a_member_of_a_pod_belongs_to_the_pods_unit(host: Host) -> None:
+    host.service("pod.service", Recipe("member", APP), pod=True)
+    (workload,) = _discover(host).workloads
+    infra = next(one for one in host.containers_ if one.listed.is_infra)
+    assert workload.finding is None
+    assert workload.unit == "pod.service"
+    assert workload.main_pid == infra.pid
+
+
+def test_a_label_on_the_infra_container_does_not_make_it_a_workload(host: Host) -> None:
+    host.service("pod.service", Recipe("member", APP, policy=None), pod=True)
+    infra = next(one for one in host.containers_ if one.listed.is_infra)
+    t.cast("dict[str, str]", infra.listed.labels)["io.containers.autoupdate"] = "registry"
+    assert _discover(host).workloads == ()
+
+
+def test_a_pod_without_infra_container_has_no_unit(host: Host) -> None:
+    host.service("pod.service", Recipe("member", APP), pod=True)
+    host.containers_ = [one for one in host.containers_ if not one.listed.is_infra]
+    report = host.update().check()
+    assert told(report) == {"member": ("failed", "no_unit_label")}
+    assert "infra container" in str(row(report, "member").finding.error)
+
+
+# Around it.
+
+
+def test_a_container_that_vanishes_during_the_scan_is_nobodys_failure(host: Host) -> None:
+    host.service("gone.service", Recipe("gone", APP))
+    host.service("stays.service", Recipe("stays", APP))
+    host.vanishing = {"gone"}
+    assert told(host.update().run()) == {"stays": ("current", None)}
+
+
+def test_workloads_are_sorted_by_unit_and_name(host: Host) -> None:
+    host.service("b.service", Recipe("z", APP), Recipe("a", APP))
+    host.service("a.service", Recipe("m", APP))
+    assert [one.container_name for one in _discover(host).workloads] == ["m", "a", "z"]
+
+
+def test_patterns_that_match_nothing_are_warned_of(host: Host) -> None:
+    host.service("app.service", Recipe("app", APP))
+    report = host.update(only=["app", "unit:ap"]).check()
+    assert told(report) == {"app": ("current", None)}
+    assert [warning for warning in report.warnings if "'unit:ap'" in warning]
+    assert len(report.warnings) == 1
+
+
+def test_every_digest_is_known_that_was_ever_recorded(host: Host) -> None:
+    host.service("app.service", Recipe("app", APP))
+    host.images[V1.id].add(_D)
+    (workload,) = _discover(host).workloads
+    assert workload.digests == {V1.digest, _D}
