@@ -34,12 +34,7 @@ def install_missing(log: Log) -> None:
     if not missing:
         say("All there: podman, a registry, busybox, ssh, openssl; nothing is installed.")
         return
-    command = packages.install_command(facts.distribution, missing)
-    if command:
-        say(f"Installing with {command[0]}: {' '.join(missing)}")
-    if command and command[0] == "apt-get":
-        # A fresh machine's package lists are empty or old.
-        log.run(["apt-get", "update", "-q"], env=_own_environment(), timeout=_INSTALL_SECONDS)
+    say(f"Installing: {' '.join(missing)}")
     log.run([*_LAB, "install"], env=_own_environment(), timeout=_INSTALL_SECONDS)
 
 

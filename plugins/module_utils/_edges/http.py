@@ -136,7 +136,7 @@ class Connection:
         with Deadline(self._timeout), self._session.request(method, url, headers=headers, **options) as response:
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise RegistryError(f"{self.host} compressed its answer unasked", Reason.REGISTRY_INVALID)
-            body = self._read(response) if method != "HEAD" else b""
+            body = self._read(response)  # Also of a HEAD, which has none: only a read answer frees its connection.
             with self._lock:
                 self.counters.bytes += len(body)
             return Answer(response.status_code, response.headers, body)

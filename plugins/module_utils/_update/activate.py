@@ -276,7 +276,8 @@ def _job_failure(unit: str, job: JobOutcome) -> _Failure | None:
         return None
     if job.result == "timeout":
         return _Failure(Reason.JOB_TIMEOUT, job.error or f"the restart of {unit} did not end in time")
-    return _Failure(Reason.JOB_FAILED, job.error or f"the restart of {unit} ended as {job.result!r}")
+    message = f"the restart of {unit} ended as {job.result!r}; journalctl --unit={unit} says why"
+    return _Failure(Reason.JOB_FAILED, job.error or message)
 
 
 def _base(platform: Platform) -> tuple[str, str]:

@@ -16,6 +16,8 @@ from .._pure.questions import RegistryUsage
 from .._pure.reasons import PODMAN_UPDATED, Reason, Status
 
 _SHORT_ID = len("sha256:") + 12
+_WORTH_NAMING = (Status.FAILED, Status.ROLLED_BACK, Status.HELD, Status.UNKNOWN)
+_MOST_CULPRITS = 5
 _COLUMNS = ("UNIT", "CONTAINER", "IMAGE", "POLICY", "STATUS", "REASON", "BEFORE", "AFTER")
 
 
@@ -104,10 +106,22 @@ class Report:
         """The run in one sentence."""
         if not self.rows:
             return "No running container takes part in updates."
-        counts = [f"{self.count(status)} {status.value}" for status in Status if self.count(status)]
+        counts = [
+            f"{self.count(status)} {status.value}{self._culprits(status)}" for status in Status if self.count(status)
+        ]
         noun = "container" if len(self.rows) == 1 else "containers"
         would = " (check mode: nothing was done)" if self.check_mode else ""
         return f"{len(self.rows)} {noun}: {', '.join(counts)}{would}."
+
+    def _culprits(self, status: Status) -> str:
+        """Who has a status that somebody should look into, and why."""
+        if status not in _WORTH_NAMING:
+            return ""
+        rows = [row for row in self.rows if row.finding.status is status]
+        named = [f"{row.workload.unit or row.workload.container_name}: {_code(row)}" for row in rows[:_MOST_CULPRITS]]
+        if len(rows) > len(named):
+            named.append(f"and {len(rows) - len(named)} more")
+        return f" ({', '.join(named)})"
 
     def _side(self, content: t.Callable[[Row], tuple[str | None, str | None]]) -> str:
         lines = []
@@ -142,10 +156,14 @@ def _cells(row: Row) -> tuple[str, ...]:
         workload.image,
         workload.policy.value if workload.policy else "-",
         finding.status.value,
-        finding.reason.value if finding.reason else "-",
+        _code(row),
         _short(row.before[0]),
         _short(row.after[0]),
     )
+
+
+def _code(row: Row) -> str:
+    return row.finding.reason.value if row.finding.reason else "-"
 
 
 def _short(image_id: str | None) -> str:

@@ -38,13 +38,15 @@ def _install(_arguments: argparse.Namespace) -> int:
     if not names:
         say("nothing is missing")
         return 0
-    command = packages.install_command(facts.distribution, names)
-    if not command:
+    commands = packages.install_commands(facts.distribution, names)
+    if not commands:
         raise LabError(
             f"no way to install packages on this distribution is known; the lab needs what Debian calls: {' '.join(names)}"
         )
-    say(f"installing: {' '.join(names)}\n$ {shlex.join(command)}")
-    run(command, timeout=1800, show=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+    say(f"installing: {' '.join(names)}")
+    for command in commands:
+        say(f"$ {shlex.join(command)}")
+        run(command, timeout=1800, show=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
     return 0
 
 

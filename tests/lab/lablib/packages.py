@@ -88,10 +88,19 @@ def remedy(distribution: str, need: Need) -> str:
     return f"apt-get install {need.debian}"
 
 
-def install_command(distribution: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Debian's is in daily use. Fedora's is prepared but was never run: the lab was developed on Debian."""
+def install_commands(distribution: str, names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """What to run, in order. Debian's is in daily use. Fedora's is prepared but was never run."""
     if distribution == "debian":
-        return ("apt-get", "install", "--yes", "--no-install-recommends", *names)
+        # A fresh machine's package lists are empty or old.
+        update = ("apt-get", "update", "--quiet")
+        return (update, ("apt-get", "install", "--yes", "--no-install-recommends", *names), *_quieten(names))
     if distribution == "fedora":
-        return ("dnf", "install", "--assumeyes", "--setopt=install_weak_deps=False", *names)
+        return (("dnf", "install", "--assumeyes", "--setopt=install_weak_deps=False", *names),)
+    return ()
+
+
+def _quieten(names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Debian starts a registry of its own when its package is installed, on the port that the lab's takes."""
+    if "docker-registry" in names and Path("/run/systemd/system").is_dir():
+        return (("systemctl", "disable", "--now", "docker-registry.service"),)
     return ()
