@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib.util
 import signal
-import sys
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -61,5 +60,9 @@ def _respawn_where_libraries_are(libraries: t.Sequence[str]) -> None:
 
 def _turn_signals_into_exits() -> None:
     """A module that is told to end leaves like any other: what it must remove, it removes."""
+
+    def leave(received: int, _frame: object) -> t.NoReturn:
+        raise SystemExit(128 + received)
+
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda received, _frame: sys.exit(128 + received))
+        signal.signal(number, leave)

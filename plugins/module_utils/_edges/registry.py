@@ -24,7 +24,7 @@ from .._pure.questions import Question, RegistryUsage
 from .._pure.reasons import Reason
 from .._pure.references import is_digest
 from .._pure.registries import Endpoint, RegistriesConf
-from .http import Answer, Connection, TlsOptions
+from .transport import Answer, Connection, TlsOptions
 
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 200, 401, 403, 404, 429, 500
 _NO_HEAD = (400, 405, 501)
