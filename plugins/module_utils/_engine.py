@@ -141,8 +141,8 @@ def inventory(settings: Settings) -> Inventory:
 def _registries(settings: Settings, files: CredentialFiles) -> t.Callable[[Discovery], Registry]:
     def connect(discovery: Discovery) -> Registry:
         # Imported only where a registry is asked.
-        from ._edges.transport import TlsOptions  # noqa: PLC0415
         from ._edges.registry import RegistryClient  # noqa: PLC0415
+        from ._edges.transport import TlsOptions  # noqa: PLC0415
 
         tls = TlsOptions(settings.validate_certs, settings.ca_path)
         conf = discovery.snapshot.host.registries
