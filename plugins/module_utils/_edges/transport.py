@@ -133,13 +133,21 @@ class Connection:
             self.counters.requests += 1
             self.counters.manifest_gets += method == "GET" and "/manifests/" in url
         options = {"timeout": self._timeout, "stream": True, "allow_redirects": False, "verify": not self.insecure}
-        with Deadline(self._timeout), self._session.request(method, url, headers=headers, **options) as response:
-            if response.headers.get("Content-Encoding", "identity") != "identity":
-                raise RegistryError(f"{self.host} compressed its answer unasked", Reason.REGISTRY_INVALID)
-            body = self._read(response)  # Also of a HEAD, which has none: only a read answer frees its connection.
-            with self._lock:
-                self.counters.bytes += len(body)
-            return Answer(response.status_code, response.headers, body)
+        deadline = Deadline(self._timeout)
+        try:
+            with deadline, self._session.request(method, url, headers=headers, **options) as response:
+                if response.headers.get("Content-Encoding", "identity") != "identity":
+                    raise RegistryError(f"{self.host} compressed its answer unasked", Reason.REGISTRY_INVALID)
+                body = self._read(response)  # Also of a HEAD, which has none: only a read answer frees its connection.
+        except self._requests.exceptions.RequestException:
+            if deadline.expired:
+                raise self._late(url) from None
+            raise
+        if deadline.expired:  # Where no length was announced, the end of the connection looks like that of the body.
+            raise self._late(url)
+        with self._lock:
+            self.counters.bytes += len(body)
+        return Answer(response.status_code, response.headers, body)
 
     def _read(self, response: t.Any) -> bytes:
         body = bytearray()
@@ -157,12 +165,16 @@ class Connection:
         if isinstance(error, exceptions.SSLError):
             return RegistryError(f"TLS with {host} failed: {_cause(error)}", Reason.TLS)
         if isinstance(error, exceptions.Timeout):
-            return RegistryError(f"{host} did not answer within {self._timeout:.0f} s", Reason.REGISTRY_UNREACHABLE)
+            return self._late(url)
         if isinstance(error, (exceptions.ConnectionError, exceptions.ChunkedEncodingError)):
             if "BadStatusLine" in repr(error) or "HeaderParsing" in repr(error):
                 return RegistryError(f"{host} does not answer in HTTP", Reason.REGISTRY_INVALID)
             return RegistryError(f"{host} cannot be reached: {_cause(error)}", Reason.REGISTRY_UNREACHABLE)
         return RegistryError(f"{host} cannot be asked: {_cause(error)}", Reason.REGISTRY_INVALID)
+
+    def _late(self, url: str) -> RegistryError:
+        host = urllib.parse.urlsplit(url).netloc
+        return RegistryError(f"{host} did not answer within {self._timeout:g} s", Reason.REGISTRY_UNREACHABLE)
 
 
 class Deadline:
@@ -173,7 +185,9 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
-        self.socket: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self.expired = False
 
     def __enter__(self) -> Deadline:
         Deadline._current.deadline = self
@@ -187,15 +201,27 @@ class Deadline:
     @classmethod
     def watch(cls, connected: socket.socket | None) -> None:
         """Note the socket that the current thread is about to read its answer from."""
-        deadline = getattr(cls._current, "deadline", None)
+        deadline: Deadline | None = getattr(cls._current, "deadline", None)
         if deadline is not None:
-            deadline.socket = connected
+            deadline.guard(connected)
+
+    def guard(self, connected: socket.socket | None) -> None:
+        """End this socket when the time is up, at once if it is already."""
+        with self._lock:
+            self._socket = connected
+            if self.expired:
+                self._shut()
 
     def _end(self) -> None:
-        if self.socket is not None:
+        with self._lock:
+            self.expired = True
+            self._shut()
+
+    def _shut(self) -> None:
+        if self._socket is not None:
             with contextlib.suppress(OSError):  # It may be closed already.
                 # Not the TLS socket's own shutdown: that would pull the TLS state away under the reading thread.
-                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 def _session(requests: t.Any, host: str, insecure: bool, ca_path: str | None, width: int) -> t.Any:

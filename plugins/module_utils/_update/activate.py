@@ -22,7 +22,7 @@ from .._pure.decisions import Finding
 from .._pure.errors import StoreError, UnitError
 from .._pure.platforms import Platform
 from .._pure.reasons import Reason, Status
-from .._pure.records import Snapshot
+from .._pure.records import ListedContainer, Snapshot
 from .._pure.units import JobOutcome
 from .groups import Change, Member
 from .protocols import Store, Units
@@ -170,12 +170,7 @@ class Transaction:
         containers = self._store.containers()
         for change, image_id in zip(member.changes, wanted):
             old = change.workload
-            same_name = [one for one in containers if one.name == old.container_name]
-            # A unit that gives its container no name makes a new one at each start; its label and image tell it.
-            named = same_name or [
-                one for one in containers if one.unit_label == member.unit and one.image_name == old.resolved_name
-            ]
-            running = [one for one in named if one.state == "running"]
+            running = _running(containers, member.unit, old.container_name, old.resolved_name)
             if not running:
                 return _Failure(Reason.NOT_RUNNING, f"container {old.container_name} does not run after the restart")
             if any(one.image_id == image_id for one in running):
@@ -187,6 +182,9 @@ class Transaction:
             return _Failure(
                 Reason.NOT_RUNNING, f"container {old.container_name} runs {running[0].image_id}, not {image_id}"
             )
+        for beside in member.beside:
+            if not _running(containers, member.unit, beside.name, beside.image_name):
+                return _Failure(Reason.NOT_RUNNING, f"container {beside.name} does not run after the restart")
         return None
 
     # Settle.
@@ -197,6 +195,10 @@ class Transaction:
             failure = failures.get(member.unit)
             if not failures:
                 self._end_member(member, Finding(Status.UPDATED))
+            elif failure is not None and member.unit not in self._jobs:
+                # Its tags could not all be moved, so it was never restarted; a reboot must not activate the others.
+                self._move_tags_back(member, tolerant=True)
+                self._end_member(member, Finding(Status.FAILED, failure.reason, failure.error))
             elif self._rollback:
                 self._put_back(member, failure or _Failure(Reason.GROUP_FAILED, f"{min(failures)} failed"))
             elif failure is None:
@@ -208,10 +210,8 @@ class Transaction:
         """Tag the old images back and restart on them; the old state is verified like a new one."""
         problem: _Failure | None = None
         try:
+            self._keep_rejected(member)
             self._move_tags_back(member)
-            if member.unit not in self._jobs:  # Its tags could not all be moved, so it was never restarted.
-                self._end_member(member, Finding(Status.FAILED, failure.reason, failure.error))
-                return
             self._units.reset_failed([member.unit])
         except StoreError as error:
             problem = _Failure(error.reason, str(error))
@@ -226,17 +226,24 @@ class Transaction:
             both = f"{failure.error}; then, on the old image: {problem.error}"
             self._end_member(member, Finding(Status.FAILED, Reason.UNIT_DOWN, both))
 
-    def _move_tags_back(self, member: Member) -> None:
+    def _keep_rejected(self, member: Member) -> None:
+        """Give the rejected images a name of ours: one that was built here may have no other copy."""
         for change in member.changes:
-            workload, target = change.workload, change.target
-            if target.id is not None:
-                self._store.tag(target.id, names.rejected(member.unit, target.name))
-            self._store.tag(t.cast("str", workload.image_id), target.name)
-            slot = names.slot(member.unit, target.name)
-            if self._slots.get(slot) in self._snapshot.images:
-                self._store.tag(self._slots[slot], slot)
-            else:
-                self._untag(t.cast("str", workload.image_id), slot)
+            if change.target.id is not None:
+                self._store.tag(change.target.id, names.rejected(member.unit, change.target.name))
+
+    def _move_tags_back(self, member: Member, *, tolerant: bool = False) -> None:
+        """Let the tags name the old images again, and the slots what they held; a tolerant call does what it can."""
+        for change in member.changes:
+            old, name = t.cast("str", change.workload.image_id), change.target.name
+            slot = names.slot(member.unit, name)
+            with contextlib.suppress(*([StoreError] if tolerant else [])):
+                self._store.tag(old, name)
+            with contextlib.suppress(StoreError):  # A slot that stays keeps an image too long, nothing worse.
+                if self._slots.get(slot) in self._snapshot.images:
+                    self._store.tag(self._slots[slot], slot)
+                else:
+                    self._store.untag(old, slot)
 
     # Report.
 
@@ -269,6 +276,17 @@ class Transaction:
         # Whether the name is gone already, or stays: neither changes what runs.
         with contextlib.suppress(StoreError):
             self._store.untag(image_id, name)
+
+
+def _running(containers: t.Sequence[ListedContainer], unit: str, name: str, image_name: str) -> list[ListedContainer]:
+    """The running containers that came in the place of an old one.
+
+    A unit that gives its container no name makes a new one at each start; its label and image tell it.
+    """
+    named = [one for one in containers if one.name == name] or [
+        one for one in containers if one.unit_label == unit and one.image_name == image_name
+    ]
+    return [one for one in named if one.state == "running"]
 
 
 def _job_failure(unit: str, job: JobOutcome) -> _Failure | None:

@@ -68,12 +68,17 @@ class Update:
         discovery, decisions = self._decide()
         decisions = self._with_unit_states(discovery, decisions, must_answer=True)
         outcomes = self._activate(discovery, decisions)
-        rows = [
-            _ended(one, decisions[one.container_id], outcomes[one.container_id])
-            if one.container_id in outcomes
-            else _unmoved(one, decisions[one.container_id])
+        # What a unit runs beside the containers that were changed went down with it.
+        down = {
+            one.unit: outcomes[one.container_id]
             for one in discovery.workloads
-        ]
+            if one.container_id in outcomes and outcomes[one.container_id].after == (None, None)
+        }
+        rows = []
+        for one in discovery.workloads:
+            outcome = outcomes.get(one.container_id, down.get(one.unit))
+            decision = decisions[one.container_id]
+            rows.append(_ended(one, decision, outcome) if outcome else _unmoved(one, decision))
         return self._report(rows, check_mode=False)
 
     def _decide(self) -> tuple[Discovery, dict[str, Decision]]:
@@ -119,7 +124,7 @@ class Update:
 
     def _activate(self, discovery: Discovery, decisions: t.Mapping[str, Decision]) -> dict[str, Outcome]:
         changes = [Change(one, target) for one in discovery.workloads if (target := decisions[one.container_id].target)]
-        groups = form_groups(changes)
+        groups = form_groups(changes, discovery.snapshot.containers)
         if not groups:
             return {}
         units = self._world.units()
@@ -153,7 +158,11 @@ def _unit_objection(workload: Workload, facts: t.Mapping[str, UnitFacts], units:
         return Finding(Status.PENDING, Reason.JOB_RUNNING, f"{unit} is {state.active_state}")
     if state.active_state != "active":
         return Finding(Status.FAILED, Reason.NOT_RUNNING, f"{unit} is {state.active_state}")
-    if not units.owns(unit, workload.main_pid):
+    try:
+        owned = units.owns(unit, workload.main_pid)
+    except UnitError as error:  # About this process only: it may have ended meanwhile.
+        return Finding(Status.FAILED, Reason.UNIT_MISMATCH, str(error))
+    if not owned:
         return Finding(Status.FAILED, Reason.UNIT_MISMATCH, f"systemd does not count its processes to {unit}")
     return None
 

@@ -16,6 +16,8 @@ import typing as t
 from dataclasses import dataclass
 
 from .._pure.decisions import Target, Workload
+from .._pure.policies import LABEL
+from .._pure.records import ListedContainer
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,13 @@ class Member:
 
     unit: str
     changes: tuple[Change, ...]
+    #: What runs beside them: the restart takes it along, and it must come back.
+    beside: tuple[ListedContainer, ...] = ()
 
 
-def form_groups(changes: t.Sequence[Change]) -> tuple[tuple[Member, ...], ...]:
+def form_groups(
+    changes: t.Sequence[Change], containers: t.Sequence[ListedContainer] = ()
+) -> tuple[tuple[Member, ...], ...]:
     """Put the changes together by unit, and units that share a reference by group. Everything stays sorted."""
     by_unit: dict[str, list[Change]] = {}
     for change in changes:
@@ -53,5 +59,26 @@ def form_groups(changes: t.Sequence[Change]) -> tuple[tuple[Member, ...], ...]:
             new = {other for name in names for other in units_of[name]} - linked
             linked |= new
         left -= linked
-        groups.append(tuple(Member(one, tuple(by_unit[one])) for one in sorted(linked)))
+        groups.append(
+            tuple(Member(one, tuple(by_unit[one]), _beside(one, by_unit[one], containers)) for one in sorted(linked))
+        )
     return tuple(groups)
+
+
+def _beside(
+    unit: str, changes: t.Sequence[Change], containers: t.Sequence[ListedContainer]
+) -> tuple[ListedContainer, ...]:
+    """The unit's other containers: members of its pod, and those that take part in updates by a label of their own.
+
+    A container without that label may be a short task that the unit has started, which need not come back.
+    """
+    changed = {change.workload.container_id for change in changes}
+    pods = {one.pod for one in containers if one.is_infra and one.unit_label == unit}
+    return tuple(
+        one
+        for one in containers
+        if one.state == "running"
+        and not one.is_infra
+        and one.id not in changed
+        and (one.pod in pods if one.pod else one.unit_label == unit and LABEL in one.labels)
+    )

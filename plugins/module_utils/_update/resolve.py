@@ -39,6 +39,25 @@ def resolve_all(
             decisions[one.container_id] = decide_local(one, (image.id, image.shown_digest) if image else None)
         else:
             decisions[one.container_id] = _decide(one, answers[_key(one, snapshot)])
+    return _with_one_image_per_tag(open_, decisions)
+
+
+def _with_one_image_per_tag(workloads: t.Sequence[Workload], decisions: dict[str, Decision]) -> dict[str, Decision]:
+    """Let a tag that follows the registry have its way: who follows the same tag locally will meet it there."""
+    moving = {
+        decision.target.name: decision.target
+        for decision in decisions.values()
+        if decision.target and decision.target.pull
+    }
+    for one in workloads:
+        target = moving.get(one.resolved_name)
+        if one.policy is Policy.LOCAL and target is not None:
+            current = target.id is not None and target.id == one.image_id
+            decisions[one.container_id] = (
+                Decision(Finding(Status.CURRENT), one.image_digest)
+                if current
+                else Decision(Finding(Status.PENDING), one.image_digest, target)
+            )
     return decisions
 
 
