@@ -1,0 +1,192 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""podman, as far as a healthy one cannot show it: time-outs, nonsense, refusals. A script on PATH stands in for it."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import podman as edge
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import process
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.podman import Podman
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import StoreError
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
+
+_HEX = "ab" * 32
+_ID = f"sha256:{_HEX}"
+_IMAGE = json.dumps([{"Id": _HEX, "Digest": "", "RepoDigests": [], "RepoTags": []}])
+_NAME = "quay.io/team/app@sha256:" + "cd" * 32
+
+
+class Fake(t.NamedTuple):
+    """The stand-in: what it does for the next calls, and what it was called with."""
+
+    folder: pathlib.Path
+
+    def does(self, script: str) -> Podman:
+        """Let it run this shell script; C($1) is the command."""
+        program = self.folder / "podman"
+        program.write_text(f"#!/bin/sh\necho \"$*\" >> '{self.folder}/calls'\n{script}\n", encoding="utf-8")
+        program.chmod(0o755)
+        return Podman()
+
+    @property
+    def calls(self) -> list[str]:
+        return (self.folder / "calls").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.fixture
+def fake(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    """A folder that is first on PATH."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return Fake(tmp_path)
+
+
+def test_without_podman_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No PATH can hide a podman that lies where a login shell looks."""
+    monkeypatch.setattr(process, "find_program", lambda _name: None)
+    with pytest.raises(StoreError, match=r"install podman 4\.3 or newer"):
+        Podman()
+
+
+class Broken(t.NamedTuple):
+    """What podman does, and what is said of it."""
+
+    why: str
+    script: str
+    said: str
+
+
+_BROKEN = [
+    Broken("no JSON", "echo hello", "printed something that is not JSON: 'hello"),
+    Broken("half of the JSON", "printf '[{'", "printed something that is not JSON"),
+    Broken("an object", "echo '{}'", "something other than a list of objects"),
+    Broken("no IDs", "echo '[{}]'", "a container without a valid ID"),
+    Broken("a refusal", "echo 'Error: no such thing' >&2; exit 125", "podman ps --format=json: Error: no such thing"),
+    Broken("a silent refusal", "exit 125", "exit code 125"),
+    Broken("a signal", "kill -9 $$", "exit code -9"),
+    Broken("progress before the error", "echo one >&2; echo 'Error: two' >&2; echo three >&2; exit 1", ": Error: two"),
+    Broken("a log line", 'echo \'time="x" level=error msg="disk"\' >&2; exit 1', 'level=error msg="disk"'),
+    Broken("several lines", "printf 'a\nb\nc\nd\n' >&2; exit 1", ": b c d"),
+]
+
+
+@pytest.mark.parametrize("case", _BROKEN, ids=lambda case: case.why)
+def test_what_podman_says_wrong_is_told_briefly(fake: Fake, case: Broken) -> None:
+    with pytest.raises(StoreError) as caught:
+        fake.does(case.script).containers()
+    assert case.said in str(caught.value)
+    assert caught.value.reason is Reason.STORE_FAILED
+
+
+def test_an_endless_message_is_cut(fake: Fake) -> None:
+    with pytest.raises(StoreError) as caught:
+        fake.does("head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1").containers()
+    assert len(str(caught.value)) < 1300
+
+
+def test_no_output_means_no_containers(fake: Fake) -> None:
+    assert fake.does("exit 0").containers() == ()
+
+
+def test_a_podman_that_hangs_is_killed(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge, "_PULL_SECONDS", 0.3)
+    with pytest.raises(StoreError, match="podman pull did not end within 0 s and was killed") as caught:
+        fake.does("sleep 60").pull(_NAME, None)
+    assert caught.value.reason is Reason.PULL_FAILED
+
+
+def test_a_podman_that_cannot_be_started_is_told(fake: Fake) -> None:
+    podman = fake.does("exit 0")
+    (fake.folder / "podman").unlink()
+    with pytest.raises(StoreError, match="could not be started"):
+        podman.containers()
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [("4.2.1", "is 4.2.1; this collection needs 4.3"), ("", "is unknown"), ("3.4.4", "is 3.4.4")]
+)
+def test_an_old_podman_is_refused(fake: Fake, version: str, said: str) -> None:
+    info = json.dumps({"host": {"arch": "amd64", "os": "linux"}, "version": {"Version": version}})
+    with pytest.raises(StoreError, match=said.replace(".", r"\.")):
+        fake.does(f"case $1 in info) echo '{info}';; *) echo '[]';; esac").snapshot()
+
+
+def test_what_has_vanished_is_missing_from_the_details(fake: Fake) -> None:
+    container = json.dumps({"Id": "ee" * 32, "ImageName": "x"})
+    image = json.dumps({"Id": _HEX, "RepoTags": ["x"]})
+    podman = fake.does(f"echo '[{container},{image}]'; echo 'Error: no such object' >&2; exit 125")
+    containers, images = podman.details(["ee" * 32, "ff" * 32], [_ID])
+    assert set(containers) == {"ee" * 32}
+    assert set(images) == {_ID}
+    assert fake.calls == [f"inspect --format=json {'ee' * 32} {'ff' * 32} {_HEX}"]
+
+
+def test_details_without_any_output_are_a_failure(fake: Fake) -> None:
+    with pytest.raises(StoreError, match="storage is locked"):
+        fake.does("echo 'Error: storage is locked' >&2; exit 125").details(["ee" * 32], [])
+
+
+# Pulls.
+
+
+_PULLS = f"case $1 in pull) echo progress >&2; echo first; echo {_HEX};; image) echo '{_IMAGE}';; esac"
+
+
+def test_a_pull_gives_the_image_of_the_id_that_was_printed(fake: Fake) -> None:
+    image = fake.does(_PULLS).pull(_NAME, None)
+    assert image.id == _ID
+    assert fake.calls == [f"pull --quiet {_NAME}", f"image inspect {_HEX}"]
+
+
+def test_options_of_a_pull(fake: Fake) -> None:
+    fake.does(_PULLS)
+    Podman("/run/x/auth.json", verify_tls=False).pull(_NAME, Platform("linux", "arm", "v7"))
+    Podman(verify_tls=True).pull(_NAME, None)
+    assert (
+        fake.calls[0] == f"pull --quiet --authfile=/run/x/auth.json --tls-verify=false --platform=linux/arm/v7 {_NAME}"
+    )
+    assert fake.calls[2] == f"pull --quiet --tls-verify=true {_NAME}"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo 'Error: unauthorized' >&2; exit 125", "unauthorized"),
+        ("echo hello", "printed no image ID"),
+        ("exit 0", "printed no image ID"),
+    ],
+)
+def test_a_pull_that_fails_is_a_failed_pull(fake: Fake, script: str, said: str) -> None:
+    with pytest.raises(StoreError, match=said) as caught:
+        fake.does(script).pull(_NAME, None)
+    assert caught.value.reason is Reason.PULL_FAILED
+    assert "authfile" not in str(caught.value)
+
+
+def test_an_image_that_is_gone_after_its_pull_is_a_failure(fake: Fake) -> None:
+    with pytest.raises(StoreError):
+        fake.does(f"case $1 in pull) echo {_HEX};; *) echo '[]';; esac").pull(_NAME, None)
+
+
+# Names.
+
+
+def test_tags_are_given_and_taken_by_id(fake: Fake) -> None:
+    podman = fake.does("exit 0")
+    podman.tag(_ID, "localhost/a:1", "localhost/b:1")
+    podman.untag(_ID, "localhost/a:1")
+    assert fake.calls == [f"tag {_HEX} localhost/a:1 localhost/b:1", f"untag {_HEX} localhost/a:1"]
+
+
+@pytest.mark.parametrize("what", ["tag", "untag"])
+def test_a_name_that_is_refused_is_told(fake: Fake, what: str) -> None:
+    podman = fake.does("echo 'Error: tag not known' >&2; exit 125")
+    with pytest.raises(StoreError, match=f"podman {what} localhost/a:1: Error: tag not known"):
+        getattr(podman, what)(_ID, "localhost/a:1")
