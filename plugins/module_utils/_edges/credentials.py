@@ -48,17 +48,22 @@ class CredentialFiles:
             yield self._given
             return
         document = load_authfile(self._text() or "{}", str(self._path))
-        auths = document.get("auths")
-        merged = dict(auths) if isinstance(auths, dict) else {}
-        merged.update({key: {"auth": value.basic()} for key, value in self._own.entries.items()})
+        # What the task's credentials hide in the book must not be found by podman either, helpers included.
+        kept = {
+            part: {key: value for key, value in document[part].items() if not self._own.hides(registry_key(key))}
+            for part in ("auths", "credHelpers")
+            if isinstance(document.get(part), dict)
+        }
+        own = {key: {"auth": value.basic()} for key, value in self._own.entries.items()}
+        merged = {**document, **kept, "auths": {**kept.get("auths", {}), **own}}
         _RUN_DIRECTORY.mkdir(mode=0o700, exist_ok=True)
         descriptor, path = tempfile.mkstemp(prefix="auth-", suffix=".json", dir=_RUN_DIRECTORY)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump({**document, "auths": merged}, file)
+                json.dump(merged, file)
             yield path
         finally:
-            pathlib.Path(path).unlink()
+            pathlib.Path(path).unlink(missing_ok=True)
 
     def _text(self) -> str | None:
         if self._path is None:

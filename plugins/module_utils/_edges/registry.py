@@ -28,6 +28,8 @@ from .transport import Answer, Connection, TlsOptions
 
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 200, 401, 403, 404, 429, 500
 _NO_HEAD = (400, 405, 501)
+#: What a first failure says of all other questions; that one repository is private says nothing of the next.
+_ABOUT_THE_HOST = (Reason.REGISTRY_UNREACHABLE, Reason.REGISTRY_INVALID, Reason.TLS)
 #: An index in an index is rare, and deeper ones do not exist.
 _DEEPEST_INDEX = 3
 _DEFAULT_TOKEN_SECONDS = 60.0
@@ -134,7 +136,8 @@ class _Host:
         try:
             answer = send()
         except RegistryError as error:
-            self._down = error
+            if error.reason in _ABOUT_THE_HOST:
+                self._down = error
             raise
         self._open.set()
         return answer
@@ -248,7 +251,8 @@ class _Repository:
         try:
             document = json.loads(answer.body)
             token = document.get("token") or document.get("access_token")
-            seconds = float(document.get("expires_in") or _DEFAULT_TOKEN_SECONDS)
+            expires_in = document.get("expires_in")
+            seconds = _DEFAULT_TOKEN_SECONDS if expires_in in (None, 0) else float(expires_in)
         except (ValueError, TypeError, AttributeError, RecursionError):
             token, seconds = None, 0.0
         if not isinstance(token, str) or not re.match(r"[\x21-\x7e]+\Z", token):

@@ -289,6 +289,9 @@ def _import_requests() -> t.Any:
     try:
         import requests  # noqa: PLC0415 (what asks no registry does not import it)
         import requests.adapters  # noqa: PLC0415
+        import urllib3  # noqa: PLC0415
     except ImportError:
         raise MissingLibraryError("requests", traceback.format_exc()) from None
+    # Whoever declared a registry insecure knows; a warning for each request would drown everything else.
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     return requests

@@ -47,12 +47,12 @@ class CredentialBook:
 
     def over(self, other: CredentialBook) -> CredentialBook:
         """This book's credentials before another's, host by host: a key here hides every key there below it."""
-        kept = {
-            key: credential
-            for key, credential in other.entries.items()
-            if not any(key == mine or key.startswith(mine + "/") for mine in self.entries)
-        }
+        kept = {key: credential for key, credential in other.entries.items() if not self.hides(key)}
         return CredentialBook({**kept, **self.entries})
+
+    def hides(self, key: str) -> bool:
+        """Whether a key of another book is the same as one of this book, or below it."""
+        return any(key == mine or key.startswith(mine + "/") for mine in self.entries)
 
 
 def registry_key(text: str) -> str:
