@@ -191,7 +191,7 @@ _keys = st.sampled_from(
 def test_podman_and_the_check_use_the_same_credential(in_file: set[str], of_task: set[str], reference: str) -> None:
     runs = edge._RUN_DIRECTORY.parent
     path = _authfile(runs / "a.json", *in_file)
-    files = CredentialFiles({key: Credential(f"task {key}", _SECRET) for key in of_task}, str(path))
+    files = CredentialFiles({key: Credential(f"task {key}".replace(":", ";"), _SECRET) for key in of_task}, str(path))
     with files.for_podman() as given_:
         theirs = parse_authfile(pathlib.Path(str(given_)).read_text(encoding="utf-8"), "x")
     parsed = Reference.parse(reference)
@@ -201,3 +201,9 @@ def test_podman_and_the_check_use_the_same_credential(in_file: set[str], of_task
 def test_no_secret_shows_where_the_files_are_printed() -> None:
     files = CredentialFiles({"quay.io": _OWN}, None)
     assert _SECRET not in repr(files) + repr(vars(files))
+
+
+def test_a_username_with_a_colon_would_be_another_user() -> None:
+    with pytest.raises(InputError, match=r"quay\.io must not contain a colon") as caught:
+        CredentialFiles({"quay.io": Credential("reader:x", _SECRET)}, None)
+    assert _SECRET not in str(caught.value)

@@ -80,6 +80,17 @@ def test_without_rollback_each_member_has_its_own_end(host: Host) -> None:
     assert host.tags[APP] == V2.id
 
 
+@pytest.mark.parametrize("rollback", [True, False])
+def test_a_member_whose_tags_cannot_be_moved_does_not_part_the_others_from_their_tag(
+    host: Host, rollback: bool
+) -> None:
+    host.broken_names = {names.slot("b.service", APP)}
+    report = host.update(rollback=rollback).run()
+    assert told(report)["b"] == ("failed", "store_failed")
+    assert ("b.service",) not in host.done("restart")
+    assert {host.running("a"), host.running("c")} == {host.tags[APP]} == {V1.id if rollback else V2.id}
+
+
 def test_other_references_are_not_touched_by_a_failure(host: Host) -> None:
     host.has(V1, _OTHER)
     host.service("x.service", Recipe("x", _OTHER))

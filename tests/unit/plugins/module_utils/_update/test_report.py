@@ -111,12 +111,23 @@ def test_a_diff_of_an_unknown_id_says_so(host: Host) -> None:
         ((), False, "No running container takes part in updates."),
         (("same",), False, "1 container: 1 current."),
         (("app", "same"), True, "2 containers: 1 current, 1 pending (check mode: nothing was done)."),
-        (("app", "bad", "same"), False, "3 containers: 1 current, 1 updated, 1 rolled_back."),
+        (("app", "bad", "same"), False, "3 containers: 1 current, 1 updated, 1 rolled_back (bad.service: job_failed)."),
     ],
 )
 def test_one_sentence_says_it_all(host: Host, names: tuple[str, ...], check: bool, sentence: str) -> None:
     update = host.update(only=[*names, "nothing"])
     assert (update.check() if check else update.run()).sentence() == sentence
+
+
+def test_the_sentence_names_who_needs_attention_but_not_everybody() -> None:
+    host = Host()
+    host.has(V1, APP)
+    for number in range(7):
+        host.service(f"u{number}.service", Recipe(f"c{number}", APP, policy="fake_xyz"))
+    named = ", ".join(f"u{number}.service: invalid_policy" for number in range(5))
+    assert host.update().check().sentence() == (
+        f"7 containers: 7 failed ({named}, and 2 more) (check mode: nothing was done)."
+    )
 
 
 def test_the_table_is_aligned_and_short(host: Host) -> None:

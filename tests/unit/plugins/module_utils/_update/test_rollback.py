@@ -190,6 +190,21 @@ def test_a_unit_that_is_not_restarted_has_all_its_tags_back(host: Host, rollback
     assert (host.tags[APP], host.tags[other]) == (V1.id, V1.id)
 
 
+def test_a_tag_that_somebody_had_moved_is_left_where_it_was(host: Host) -> None:
+    """The update never got as far as this tag, so there is nothing to put back."""
+    host.has(V2, APP)
+    host.broken_names = {_SLOT}
+    assert told(host.update().run()) == {"app": ("failed", "store_failed")}
+    assert (host.tags, host.done("restart")) == ({APP: V2.id}, [])
+
+
+def test_a_rejected_image_that_cannot_be_kept_does_not_stop_the_way_back(host: Host) -> None:
+    _unit(host).fails_on = {V2.id}
+    host.broken_names = {_REJECTED}
+    assert told(host.update().run()) == {"app": ("rolled_back", "job_failed")}
+    assert host.running("app") == host.tags[APP] == V1.id
+
+
 # Without a way back.
 
 

@@ -179,6 +179,31 @@ def test_a_unit_is_healthy_only_if_all_its_containers_run() -> None:
     assert found["app"][0] in ("failed", "rolled_back")
 
 
+@pytest.mark.usefixtures("impatient")
+def test_a_member_of_the_pod_without_a_policy_must_come_back_too() -> None:
+    host = Host()
+    other = "quay.io/team/other:1"
+    host.has(V1, APP)
+    host.has(V3, other)
+    pod = host.service("pod.service", Recipe("app", APP), Recipe("beside", other, policy=None), pod=True)
+    host.registry.publish(V2)
+    assert told(host.update().run()) == {"app": ("updated", None)}
+    host.registry.publish(V1)
+    pod.crashes_on = {V3.id}
+    assert told(host.update().run())["app"][0] == "failed"
+
+
+def test_a_short_task_of_the_unit_need_not_come_back() -> None:
+    """It has no policy, and it ran only because it had not ended yet."""
+    host = Host()
+    host.has(V1, APP)
+    host.has(V3, "quay.io/team/task:1")
+    unit = host.service("app.service", Recipe("app", APP), Recipe("task", "quay.io/team/task:1", policy=None))
+    host.registry.publish(V2)
+    unit.crashes_on = {V3.id}
+    assert told(host.update().run()) == {"app": ("updated", None)}
+
+
 def test_containers_without_a_name_are_told_by_their_unit_and_image(host: Host) -> None:
     nameless = "quay.io/team/nameless:1"
     host.has(V1, nameless)
