@@ -46,7 +46,7 @@ _HEADERS = st.dictionaries(
 )
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(st.sampled_from([200, 204, 206, 301, 307, 401, 403, 404, 418, 429, 500, 599]), _HEADERS, st.binary(max_size=60))
 @example(401, {"WWW-Authenticate": 'Bearer realm="https://[::1"'}, b"")
 @example(302, {"Location": "http://[::1"}, b"")
@@ -63,7 +63,7 @@ def test_any_answer_gives_only_the_documented_error(status: int, headers: dict[s
         assert len(said) < 1000
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(st.binary(max_size=120) | st.binary(max_size=80).map(lambda raw: b"HTTP/1.1 200 OK\r\n" + raw))
 @example(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n")
 @example(b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n")
