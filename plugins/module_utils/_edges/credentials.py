@@ -27,6 +27,9 @@ class CredentialFiles:
     """The credentials of one run: the task's own before those of one authfile (containers-auth.json(5))."""
 
     def __init__(self, credentials: t.Mapping[str, Credential], authfile: str | None) -> None:
+        for registry, credential in credentials.items():
+            if ":" in credential.username:  # RFC 7617, section 2: what follows a colon would be the password.
+                raise InputError(f"credentials: the username for {registry} must not contain a colon")
         self._own = CredentialBook({registry_key(key): value for key, value in credentials.items()})
         self._given = authfile
         self._path = pathlib.Path(authfile) if authfile else _default_authfile(os.environ)

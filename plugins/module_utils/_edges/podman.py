@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import re
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 
 from .._pure import records
 from .._pure.errors import StoreError
 from .._pure.platforms import Platform
 from .._pure.reasons import Reason
-from .._pure.records import ContainerDetails, HostFacts, ImageRecord, ListedContainer, Snapshot
+from .._pure.records import ContainerDetails, HostFacts, ImageRecord, ListedContainer
 from . import process
 
 _OLDEST_VERSION = (4, 3)
@@ -41,15 +40,21 @@ class Podman:
         if verify_tls is not None:
             self._pull_options.append(f"--tls-verify={str(verify_tls).lower()}")
 
-    def snapshot(self) -> Snapshot:
-        """All containers, images and host facts, asked side by side."""
-        with ThreadPoolExecutor(max_workers=3) as pool:
-            containers, images, host = pool.submit(self.containers), pool.submit(self._images), pool.submit(self._host)
-            return Snapshot(containers.result(), {image.id: image for image in images.result()}, host.result())
-
     def containers(self) -> tuple[ListedContainer, ...]:
         """All containers as they are now."""
         return records.listed_containers(self._json("ps", "--all", "--no-trunc", "--format=json"))
+
+    def images(self) -> dict[str, ImageRecord]:
+        """All images, by ID."""
+        return {image.id: image for image in records.images(self._json("images", "--no-trunc", "--format=json"))}
+
+    def host(self) -> HostFacts:
+        """The host's facts; the slowest of these calls."""
+        host = records.host_facts(self._json("info", "--format=json"))
+        if host.podman_version < _OLDEST_VERSION:
+            version = ".".join(map(str, host.podman_version)) or "unknown"
+            raise StoreError(f"podman on this host is {version}; this collection needs 4.3 or newer")
+        return host
 
     def details(
         self, container_ids: t.Sequence[str], image_ids: t.Sequence[str]
@@ -62,7 +67,7 @@ class Podman:
         images = [entry for entry in document if isinstance(entry, dict) and entry.get("Id") not in wanted]
         return records.container_details(containers), {image.id: image for image in records.images(images)}
 
-    def pull(self, name: str, platform: Platform | None) -> ImageRecord:
+    def pull(self, name: str, platform: Platform | None) -> str:
         """Pull C(repository@digest); the image is told by the ID that podman prints, not by a second look-up."""
         options = list(self._pull_options)
         if platform is not None:
@@ -71,8 +76,7 @@ class Podman:
         image_id = records.image_id(output.strip().rpartition("\n")[2])
         if image_id is None:
             raise StoreError(f"podman pulled {name} but printed no image ID: {output[-200:]!r}", Reason.PULL_FAILED)
-        images = records.images(self._json("image", "inspect", image_id[len("sha256:") :]))
-        return images[0]
+        return image_id
 
     def tag(self, image_id: str, *names: str) -> None:
         """Give an image names."""
@@ -81,16 +85,6 @@ class Podman:
     def untag(self, image_id: str, name: str) -> None:
         """Take a name from an image; the image stays."""
         self._call("untag", image_id[len("sha256:") :], name)
-
-    def _images(self) -> tuple[ImageRecord, ...]:
-        return records.images(self._json("images", "--no-trunc", "--format=json"))
-
-    def _host(self) -> HostFacts:
-        host = records.host_facts(self._json("info", "--format=json"))
-        if host.podman_version < _OLDEST_VERSION:
-            version = ".".join(map(str, host.podman_version)) or "unknown"
-            raise StoreError(f"podman on this host is {version}; this collection needs 4.3 or newer")
-        return host
 
     def _json(self, *arguments: str, tolerant: bool = False) -> t.Any:
         output = self._call(*arguments, tolerant=tolerant)

@@ -24,6 +24,7 @@ from .._pure.platforms import Platform
 from .._pure.reasons import Reason, Status
 from .._pure.records import ListedContainer, Snapshot
 from .._pure.units import JobOutcome
+from .discover import local_names
 from .groups import Change, Member
 from .protocols import Store, Units
 from .resolve import platform_of
@@ -55,6 +56,15 @@ class _Failure:
     error: str
 
 
+@dataclass(frozen=True)
+class _Move:
+    """A name that was given to another image; C(before) is None where it is new."""
+
+    name: str
+    before: str | None
+    after: str
+
+
 class Transaction:
     """Moves one group. Not reused; the outcomes are complete when C(run) returns, whatever happened."""
 
@@ -63,9 +73,8 @@ class Transaction:
         self._units = units
         self._snapshot = snapshot
         self._rollback = rollback
-        self._slots = {
-            name: image.id for image in snapshot.images.values() for name in image.names if names.is_ours(name)
-        }
+        self._tags = {name: image.id for name, image in local_names(snapshot.images).items()}
+        self._moves: dict[str, list[_Move]] = {}
         self._started = time.monotonic()
         self._jobs: dict[str, JobOutcome] = {}
         self._outcomes: dict[str, Outcome] = {}
@@ -94,14 +103,14 @@ class Transaction:
         platform = platform_of(workload, self._snapshot)
         foreign = _base(platform) != _base(self._snapshot.host.platform)
         try:
-            image = self._store.pull(target.pull, platform if foreign else None)
+            image_id = self._store.pull(target.pull, platform if foreign else None)
         except StoreError as error:
             self._end(change, Finding(Status.FAILED, error.reason, str(error)))
             return None
-        staged = replace(change, target=replace(target, id=image.id))
-        if image.id == workload.image_id:
+        staged = replace(change, target=replace(target, id=image_id))
+        if image_id == workload.image_id:
             self._end(change, Finding(Status.CURRENT, Reason.SAME_CONTENT))
-            self._untag(image.id, target.pull)
+            self._untag(image_id, target.pull)
             return None
         return staged
 
@@ -141,9 +150,25 @@ class Transaction:
         for change in member.changes:
             workload, target = change.workload, change.target
             if workload.image_id in self._snapshot.images:
-                self._store.tag(t.cast("str", workload.image_id), names.slot(member.unit, target.name))
+                self._tag(member, t.cast("str", workload.image_id), names.slot(member.unit, target.name))
             if target.pull is not None:
-                self._store.tag(t.cast("str", target.id), target.name)
+                self._tag(member, t.cast("str", target.id), target.name)
+
+    def _tag(self, member: Member, image_id: str, name: str) -> None:
+        self._store.tag(image_id, name)
+        self._moves.setdefault(member.unit, []).append(_Move(name, self._tags.get(name), image_id))
+        self._tags[name] = image_id
+
+    def _undo_moves(self, member: Member) -> None:
+        """Let every name that was moved for this member point to where it did before, as far as it can be done."""
+        for move in reversed(self._moves.pop(member.unit, [])):
+            with contextlib.suppress(StoreError):  # A slot keeps an image too long, a tag is looked at by the caller.
+                if move.before is not None:
+                    self._store.tag(move.before, move.name)
+                    self._tags[move.name] = move.before
+                else:
+                    self._store.untag(move.after, move.name)
+                    self._tags.pop(move.name, None)
 
     def _restart(self, units: t.Sequence[str]) -> dict[str, JobOutcome]:
         try:
@@ -197,7 +222,7 @@ class Transaction:
                 self._end_member(member, Finding(Status.UPDATED))
             elif failure is not None and member.unit not in self._jobs:
                 # Its tags could not all be moved, so it was never restarted; a reboot must not activate the others.
-                self._move_tags_back(member, tolerant=True)
+                self._undo_moves(member)
                 self._end_member(member, Finding(Status.FAILED, failure.reason, failure.error))
             elif self._rollback:
                 self._put_back(member, failure or _Failure(Reason.GROUP_FAILED, f"{min(failures)} failed"))
@@ -211,7 +236,8 @@ class Transaction:
         problem: _Failure | None = None
         try:
             self._keep_rejected(member)
-            self._move_tags_back(member)
+            self._undo_moves(member)
+            self._tag_old_images(member)
             self._units.reset_failed([member.unit])
         except StoreError as error:
             problem = _Failure(error.reason, str(error))
@@ -230,20 +256,15 @@ class Transaction:
         """Give the rejected images a name of ours: one that was built here may have no other copy."""
         for change in member.changes:
             if change.target.id is not None:
-                self._store.tag(change.target.id, names.rejected(member.unit, change.target.name))
+                with contextlib.suppress(StoreError):  # The way back matters more.
+                    self._store.tag(change.target.id, names.rejected(member.unit, change.target.name))
 
-    def _move_tags_back(self, member: Member, *, tolerant: bool = False) -> None:
-        """Let the tags name the old images again, and the slots what they held; a tolerant call does what it can."""
+    def _tag_old_images(self, member: Member) -> None:
         for change in member.changes:
             old, name = t.cast("str", change.workload.image_id), change.target.name
-            slot = names.slot(member.unit, name)
-            with contextlib.suppress(*([StoreError] if tolerant else [])):
+            if self._tags.get(name) != old:
                 self._store.tag(old, name)
-            with contextlib.suppress(StoreError):  # A slot that stays keeps an image too long, nothing worse.
-                if self._slots.get(slot) in self._snapshot.images:
-                    self._store.tag(self._slots[slot], slot)
-                else:
-                    self._store.untag(old, slot)
+                self._tags[name] = old
 
     # Report.
 

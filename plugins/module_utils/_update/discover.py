@@ -13,6 +13,7 @@ processes, and the reference is the one that the container was created from.
 from __future__ import annotations
 
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from .._pure.decisions import Finding, Workload
@@ -46,12 +47,14 @@ class _Candidate:
 
 def discover(store: Store, processes: Processes, selection: Selection, policies: t.Collection[Policy]) -> Discovery:
     """Find the workloads that take part. No registry is contacted, nothing is changed."""
-    snapshot = store.snapshot()
-    candidates = _candidates(snapshot.containers)
-    inspected = {one.container.id for one in candidates} | {one.keeper.id for one in candidates if one.keeper}
-    running = {one.container.image_id for one in candidates if one.container.image_id in snapshot.images}
-    details, opened = store.details(sorted(inspected), sorted(filter(None, running))) if candidates else ({}, {})
-    snapshot = replace(snapshot, images={**snapshot.images, **opened})
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        # Side by side: nothing but the judgement needs the host's facts, which take podman the longest.
+        images_, host = pool.submit(store.images), pool.submit(store.host)
+        containers = store.containers()
+        candidates = _candidates(containers)
+        images = images_.result()
+        details, opened = _inspect(store, candidates, images) if candidates else ({}, {})
+        snapshot = Snapshot(containers, {**images, **opened}, host.result())
     found = [
         _workload(one, details, snapshot, processes)
         for one in candidates
@@ -61,6 +64,15 @@ def discover(store: Store, processes: Processes, selection: Selection, policies:
     taken = [one for one in wanted if selection.takes(one)]
     workloads = tuple(sorted(taken, key=lambda one: (one.unit or "", one.container_name, one.container_id)))
     return Discovery(_with_sharers(workloads, snapshot.containers), snapshot, selection.unused(wanted))
+
+
+def _inspect(
+    store: Store, candidates: t.Sequence[_Candidate], images: t.Mapping[str, ImageRecord]
+) -> tuple[dict[str, ContainerDetails], dict[str, ImageRecord]]:
+    """One call for all candidates, the keepers of their pods, and the images that they run."""
+    containers = {one.container.id for one in candidates} | {one.keeper.id for one in candidates if one.keeper}
+    running = {one.container.image_id for one in candidates if one.container.image_id in images}
+    return store.details(sorted(containers), sorted(filter(None, running)))
 
 
 def _candidates(containers: t.Sequence[ListedContainer]) -> list[_Candidate]:

@@ -14,26 +14,29 @@ from .._pure.decisions import RemoteImage
 from .._pure.ownership import Owner
 from .._pure.platforms import Platform
 from .._pure.questions import Question, RegistryUsage
-from .._pure.records import ContainerDetails, ImageRecord, ListedContainer, Snapshot
+from .._pure.records import ContainerDetails, HostFacts, ImageRecord, ListedContainer
 from .._pure.units import JobOutcome, UnitFacts
 
 
 class Store(t.Protocol):
     """podman's containers and images. Every method raises C(StoreError)."""
 
-    def snapshot(self) -> Snapshot:
-        """All containers, images and host facts."""
-
     def containers(self) -> tuple[ListedContainer, ...]:
         """All containers as they are now."""
+
+    def images(self) -> dict[str, ImageRecord]:
+        """All images, by ID."""
+
+    def host(self) -> HostFacts:
+        """The host's facts; the slowest of these calls."""
 
     def details(
         self, container_ids: t.Sequence[str], image_ids: t.Sequence[str]
     ) -> tuple[dict[str, ContainerDetails], dict[str, ImageRecord]]:
         """Inspect containers and images in one call; what has vanished is missing from the answer."""
 
-    def pull(self, name: str, platform: Platform | None) -> ImageRecord:
-        """Pull C(repository@digest), for another platform than the host's where one is given."""
+    def pull(self, name: str, platform: Platform | None) -> str:
+        """Pull C(repository@digest), for another platform than the host's where one is given. Returns the image ID."""
 
     def tag(self, image_id: str, *names: str) -> None:
         """Give an image names."""

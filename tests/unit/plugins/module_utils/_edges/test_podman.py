@@ -115,7 +115,7 @@ def test_a_podman_that_cannot_be_started_is_told(fake: Fake) -> None:
 def test_an_old_podman_is_refused(fake: Fake, version: str, said: str) -> None:
     info = json.dumps({"host": {"arch": "amd64", "os": "linux"}, "version": {"Version": version}})
     with pytest.raises(StoreError, match=said.replace(".", r"\.")):
-        fake.does(f"case $1 in info) echo '{info}';; *) echo '[]';; esac").snapshot()
+        fake.does(f"case $1 in info) echo '{info}';; *) echo '[]';; esac").host()
 
 
 def test_what_has_vanished_is_missing_from_the_details(fake: Fake) -> None:
@@ -136,23 +136,22 @@ def test_details_without_any_output_are_a_failure(fake: Fake) -> None:
 # Pulls.
 
 
-_PULLS = f"case $1 in pull) echo progress >&2; echo first; echo {_HEX};; image) echo '{_IMAGE}';; esac"
+_PULLS = f"echo progress >&2; echo first; echo {_HEX}"
 
 
-def test_a_pull_gives_the_image_of_the_id_that_was_printed(fake: Fake) -> None:
-    image = fake.does(_PULLS).pull(_NAME, None)
-    assert image.id == _ID
-    assert fake.calls == [f"pull --quiet {_NAME}", f"image inspect {_HEX}"]
+def test_a_pull_gives_the_id_that_was_printed(fake: Fake) -> None:
+    assert fake.does(_PULLS).pull(_NAME, None) == _ID
+    assert fake.calls == [f"pull --quiet {_NAME}"]
 
 
 def test_options_of_a_pull(fake: Fake) -> None:
     fake.does(_PULLS)
     Podman("/run/x/auth.json", verify_tls=False).pull(_NAME, Platform("linux", "arm", "v7"))
     Podman(verify_tls=True).pull(_NAME, None)
-    assert (
-        fake.calls[0] == f"pull --quiet --authfile=/run/x/auth.json --tls-verify=false --platform=linux/arm/v7 {_NAME}"
-    )
-    assert fake.calls[2] == f"pull --quiet --tls-verify=true {_NAME}"
+    assert fake.calls == [
+        f"pull --quiet --authfile=/run/x/auth.json --tls-verify=false --platform=linux/arm/v7 {_NAME}",
+        f"pull --quiet --tls-verify=true {_NAME}",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -168,11 +167,6 @@ def test_a_pull_that_fails_is_a_failed_pull(fake: Fake, script: str, said: str) 
         fake.does(script).pull(_NAME, None)
     assert caught.value.reason is Reason.PULL_FAILED
     assert "authfile" not in str(caught.value)
-
-
-def test_an_image_that_is_gone_after_its_pull_is_a_failure(fake: Fake) -> None:
-    with pytest.raises(StoreError):
-        fake.does(f"case $1 in pull) echo {_HEX};; *) echo '[]';; esac").pull(_NAME, None)
 
 
 # Names.

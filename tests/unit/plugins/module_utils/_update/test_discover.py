@@ -179,6 +179,6 @@ def test_patterns_that_match_nothing_are_warned_of(host: Host) -> None:
 
 def test_every_digest_is_known_that_was_ever_recorded(host: Host) -> None:
     host.service("app.service", Recipe("app", APP))
-    host.images[V1.id].add(_D)
+    host.images_[V1.id].add(_D)
     (workload,) = _discover(host).workloads
     assert workload.digests == {V1.digest, _D}

@@ -27,7 +27,6 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.records 
     HostFacts,
     ImageRecord,
     ListedContainer,
-    Snapshot,
 )
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.registries import RegistriesConf
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.selection import Selection
@@ -51,7 +50,7 @@ class Host:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.tags: dict[str, str] = {}
-        self.images: dict[str, set[str]] = {}
+        self.images_: dict[str, set[str]] = {}
         self.platforms: dict[str, Platform] = {}
         self.containers_: list[Container] = []
         self.services: dict[str, Service] = {}
@@ -70,7 +69,7 @@ class Host:
 
     def has(self, image: Image, *names: str) -> Image:
         """Have the image in local storage, under these names."""
-        self.images.setdefault(image.id, set()).add(image.digest)
+        self.images_.setdefault(image.id, set()).add(image.digest)
         self.platforms[image.id] = image.platform
         self.tags.update(dict.fromkeys(names, image.id))
         return image
@@ -83,7 +82,7 @@ class Host:
 
     def drop(self, image: Image) -> None:
         """Remove an image by force: containers go on running it."""
-        del self.images[image.id]
+        del self.images_[image.id]
         self.tags = {name: identity for name, identity in self.tags.items() if identity != image.id}
 
     def running(self, name: str) -> str | None:
@@ -98,7 +97,7 @@ class Host:
 
     def state(self) -> object:
         """Everything that a run could have changed."""
-        return (dict(self.tags), sorted(self.images), [one.listed for one in self.containers_])
+        return (dict(self.tags), sorted(self.images_), [one.listed for one in self.containers_])
 
     def done(self, what: str) -> list[tuple[str, ...]]:
         return [entry[1:] for entry in self.log if entry[0] == what]
@@ -112,10 +111,11 @@ class Host:
 
     # Store.
 
-    def snapshot(self) -> Snapshot:
-        return Snapshot(
-            self.containers(), self._records(with_platform=False), HostFacts((5, 4, 2), self.platform, RegistriesConf())
-        )
+    def images(self) -> dict[str, ImageRecord]:
+        return self._records(with_platform=False)
+
+    def host(self) -> HostFacts:
+        return HostFacts((5, 4, 2), self.platform, RegistriesConf())
 
     def containers(self) -> tuple[ListedContainer, ...]:
         with self.lock:
@@ -134,18 +134,18 @@ class Host:
         records = self._records(with_platform=True)
         return found, {one: records[one] for one in image_ids}
 
-    def pull(self, name: str, platform: Platform | None) -> ImageRecord:
+    def pull(self, name: str, platform: Platform | None) -> str:
         with self.lock:
             self.log.append(("pull", name, str(platform or "")))
             if name in self.broken_pulls:
                 raise StoreError(f"podman pull {name}: no space left on device", Reason.PULL_FAILED)
             self.has(self.registry.published[name.rpartition("@")[2]], name)
-            return self._records(with_platform=True)[self.tags[name]]
+            return self.tags[name]
 
     def tag(self, image_id: str, *names: str) -> None:
         with self.lock:
             for name in names:
-                if name in self.broken_names or image_id not in self.images:
+                if name in self.broken_names or image_id not in self.images_:
                     raise StoreError(f"podman tag {name}: cannot be tagged")
                 self.log.append(("tag", image_id, name))
                 self.tags[name] = image_id
@@ -160,7 +160,7 @@ class Host:
     def _records(self, *, with_platform: bool) -> dict[str, ImageRecord]:
         with self.lock:
             records = {}
-            for identity, digests in self.images.items():
+            for identity, digests in self.images_.items():
                 names = tuple(sorted(name for name, tagged in self.tags.items() if tagged == identity))
                 platform = self.platforms[identity] if with_platform else None
                 records[identity] = ImageRecord(identity, min(digests), frozenset(digests), names, platform)
