@@ -46,6 +46,8 @@ GATES: t.Mapping[str, t.Callable[[], list[Lane]]] = {
     "molecule": labs.molecule_lanes,
 }
 _NO_VERDICT: t.Mapping[str, t.Callable[[], list[Lane]]] = {"bench": labs.bench_lanes}
+#: Lanes side by side, on two cores. Unit tests wait for deadlines half of their time.
+_WIDTHS: t.Mapping[str, int] = {"unit": 3}
 _OLDEST_DRIVER_PYTHON = (3, 9)
 
 
@@ -84,7 +86,7 @@ def _run_gates(gates: list[tuple[str, t.Callable[[], list[Lane]]]]) -> int:
     for name, lanes in gates:
         say(f"{name}:")
         begin = time.monotonic()
-        outcomes = run_lanes(name, lanes())
+        outcomes = run_lanes(name, lanes(), _WIDTHS.get(name, 2))
         results.append((name, outcomes, time.monotonic() - begin))
     say("\n" + _table(results))
     failed = sum(1 for _name, outcomes, _seconds in results if not _passed(outcomes))

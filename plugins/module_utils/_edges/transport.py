@@ -225,15 +225,7 @@ class Deadline:
 
 
 def _session(requests: t.Any, host: str, insecure: bool, ca_path: str | None, width: int) -> t.Any:
-    context = ssl.create_default_context()
-    if insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    else:
-        for path in [ca_path] if ca_path else []:
-            _trust(context, path)
-        for path in sorted(str(path) for folder in _CERTS_D for path in pathlib.Path(folder, host).glob("*.crt")):
-            _trust(context, path)
+    context = _tls_context(host, insecure, ca_path)
 
     class Adapter(requests.adapters.HTTPAdapter):  # type: ignore[misc]
         """Pools whose connections can be ended by a deadline, and that trust what this host trusts."""
@@ -244,6 +236,11 @@ def _session(requests: t.Any, host: str, insecure: bool, ca_path: str | None, wi
                 scheme: _watched(pool) for scheme, pool in self.poolmanager.pool_classes_by_scheme.items()
             }
 
+        def cert_verify(self, conn: t.Any, url: str, verify: bool, cert: object) -> None:
+            """The context says it all; requests would read a whole bundle of CAs again for each connection."""
+            del url, cert
+            conn.cert_reqs = "CERT_REQUIRED" if verify else "CERT_NONE"
+
     session = requests.Session()
     adapter = Adapter(pool_connections=2, pool_maxsize=width, max_retries=0)
     session.mount("https://", adapter)
@@ -252,6 +249,19 @@ def _session(requests: t.Any, host: str, insecure: bool, ca_path: str | None, wi
     # Without this, requests sends what ~/.netrc holds for a host; credentials come from the authfiles only.
     session.auth = lambda request: request
     return session
+
+
+def _tls_context(host: str, insecure: bool, ca_path: str | None) -> ssl.SSLContext:
+    if insecure:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    context = ssl.create_default_context()
+    own = [ca_path] if ca_path else []
+    for path in own + sorted(str(path) for folder in _CERTS_D for path in pathlib.Path(folder, host).glob("*.crt")):
+        _trust(context, path)
+    return context
 
 
 def _watched(pool: t.Any) -> t.Any:
