@@ -20,7 +20,6 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons 
 
 _HEX = "ab" * 32
 _ID = f"sha256:{_HEX}"
-_IMAGE = json.dumps([{"Id": _HEX, "Digest": "", "RepoDigests": [], "RepoTags": []}])
 _NAME = "quay.io/team/app@sha256:" + "cd" * 32
 
 
@@ -116,6 +115,18 @@ def test_an_old_podman_is_refused(fake: Fake, version: str, said: str) -> None:
     info = json.dumps({"host": {"arch": "amd64", "os": "linux"}, "version": {"Version": version}})
     with pytest.raises(StoreError, match=said.replace(".", r"\.")):
         fake.does(f"case $1 in info) echo '{info}';; *) echo '[]';; esac").host()
+
+
+def test_the_oldest_podman_is_taken(fake: Fake) -> None:
+    info = json.dumps({"host": {"arch": "amd64", "os": "linux"}, "version": {"Version": "4.3.0"}})
+    assert fake.does(f"echo '{info}'").host().podman_version == (4, 3, 0)
+    assert fake.calls == ["info --format=json"]
+
+
+def test_images_are_known_by_id(fake: Fake) -> None:
+    image = json.dumps({"Id": _HEX, "Names": ["quay.io/team/app:1"]})
+    assert set(fake.does(f"echo '[{image}]'").images()) == {_ID}
+    assert fake.calls == ["images --no-trunc --format=json"]
 
 
 def test_what_has_vanished_is_missing_from_the_details(fake: Fake) -> None:

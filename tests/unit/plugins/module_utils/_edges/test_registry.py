@@ -173,6 +173,13 @@ def test_refusals_have_a_reason_and_name_what_was_asked(case: Refusal) -> None:
     assert server.methods == ["HEAD"]
 
 
+def test_a_manifest_that_is_gone_between_two_requests_is_not_found() -> None:
+    with Server(lambda asked: manifest() if asked.method == "HEAD" else Reply(404)) as server:
+        with pytest.raises(RegistryError, match=f"answers 404 for team/app:{DIGEST}") as caught:
+            resolve(server.address)
+        assert caught.value.reason is Reason.NOT_FOUND
+
+
 def test_an_index_without_the_platform_is_not_found() -> None:
     with Server(_registry({"1": index_of(("linux/arm64", DIGEST))})) as server, pytest.raises(RegistryError) as caught:
         resolve(server.address)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import socket
-import threading
 import time
 import typing as t
 
@@ -15,7 +14,6 @@ import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.transport import (
     Connection,
-    Deadline,
     TlsOptions,
 )
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import RegistryError
@@ -201,39 +199,8 @@ def test_a_body_that_drips_is_given_up_after_the_timeout() -> None:
 
 
 def _plain(address: str, timeout: float) -> None:
-
     connection = Connection(address, insecure=True, tls=TlsOptions(), timeout=timeout, width=1)
     connection.fetch("GET", f"http://{address}/v2/", {})
-
-
-def test_a_deadline_that_passed_before_there_was_a_connection_ends_it_all_the_same() -> None:
-    here, there = socket.socketpair()
-    with here, there, Deadline(0.02):
-        time.sleep(0.1)
-        Deadline.watch(here)
-        there.settimeout(1)
-        assert there.recv(1) == b""
-
-
-def test_deadlines_of_threads_do_not_meet() -> None:
-    short, long = socket.socketpair(), socket.socketpair()
-    ready = threading.Barrier(2)
-
-    def work(pair: tuple[socket.socket, socket.socket], seconds: float) -> bytes:
-        with Deadline(seconds):
-            Deadline.watch(pair[0])
-            ready.wait(5)
-            pair[1].settimeout(0.3)
-            try:
-                return pair[1].recv(1)
-            except socket.timeout:
-                return b"open"
-
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        results = [pool.submit(work, short, 0.05), pool.submit(work, long, 30)]
-        assert [one.result() for one in results] == [b"", b"open"]
-    for one in (*short, *long):
-        one.close()
 
 
 # A host that is not there.
@@ -265,7 +232,6 @@ def test_what_one_repository_is_refused_says_nothing_of_the_others() -> None:
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (Fault.RESET, Reason.REGISTRY_UNREACHABLE),
         (Fault.GARBAGE, Reason.REGISTRY_INVALID),
         (Fault.HTML, Reason.REGISTRY_INVALID),
         (Fault.RATE_LIMITED, Reason.RATE_LIMITED),
@@ -281,6 +247,15 @@ def test_faults_of_the_network_have_a_reason_and_end(fault: Fault, reason: Reaso
         assert caught.value.reason is reason
         assert SECRET not in str(caught.value)
         assert len(str(caught.value)) < 400
+
+
+def test_a_connection_that_is_reset_is_tried_three_times() -> None:
+    listen = ("127.0.0.1", _free_port())
+    with FaultProxy(("127.0.0.1", 1), listen, fault=Fault.RESET) as proxy:
+        with pytest.raises(RegistryError, match="cannot be reached") as caught:
+            _plain(proxy.address, timeout=2)
+        assert proxy.connections == 3
+    assert caught.value.reason is Reason.REGISTRY_UNREACHABLE
 
 
 def test_a_fault_that_goes_away_is_forgotten_by_the_next_run() -> None:

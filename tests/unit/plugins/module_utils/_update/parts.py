@@ -72,6 +72,7 @@ class Service:
     fails_on: set[str] = field(default_factory=set)  # image IDs with which the job fails
     late_on: set[str] = field(default_factory=set)  # ... does not end in time
     crashes_on: set[str] = field(default_factory=set)  # ... succeeds, but the container is gone a moment later
+    instead: dict[str, str] = field(default_factory=dict)  # ... it runs another one in its place
     reuses: bool = False
     refused: bool = False
     pod: bool = False

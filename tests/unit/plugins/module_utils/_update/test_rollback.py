@@ -205,6 +205,55 @@ def test_a_rejected_image_that_cannot_be_kept_does_not_stop_the_way_back(host: H
     assert host.running("app") == host.tags[APP] == V1.id
 
 
+# More that may go wrong on the way.
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_container_that_runs_a_third_image_is_undone(host: Host) -> None:
+    """The unit's command names another tag than its container was made from."""
+    host.has(V3)
+    _unit(host).instead = {V2.id: V3.id}
+    report = host.update().run()
+    assert told(report) == {"app": ("rolled_back", "not_running")}
+    assert f"runs {V3.id}, not {V2.id}" in str(row(report, "app").finding.error)
+
+
+def test_a_look_that_fails_is_repeated(host: Host) -> None:
+    host.blind_looks = 1
+    assert told(host.update().run()) == {"app": ("updated", None)}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_update_that_cannot_be_seen_is_not_believed(host: Host) -> None:
+    host.blind_looks = 1
+    report = host.update().run()
+    assert told(report) == {"app": ("rolled_back", "store_failed")}
+    assert host.running("app") == host.tags[APP] == V1.id
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_failure_counter_that_stays_is_no_reason_to_give_up(host: Host) -> None:
+    _unit(host).crashes_on = {V2.id}
+    host.reset_refused = True
+    assert told(host.update().run()) == {"app": ("rolled_back", "not_running")}
+    assert host.running("app") == V1.id
+
+
+def test_a_start_limit_that_refuses_the_way_back_is_told(host: Host) -> None:
+    _unit(host).fails_on = {V2.id}
+    host.reset_refused = True
+    assert told(host.update().run()) == {"app": ("failed", "unit_down")}
+
+
+def test_a_tag_that_cannot_be_put_back_is_told(host: Host) -> None:
+    _unit(host).fails_on = {V2.id}
+    host.broken_later = {APP}
+    report = host.update().run()
+    assert told(report) == {"app": ("failed", "unit_down")}
+    assert "cannot be tagged" in str(row(report, "app").finding.error)
+    assert row(report, "app").after == (None, None)
+
+
 # Without a way back.
 
 
