@@ -16,5 +16,6 @@ from hypothesis import HealthCheck, settings
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 settings.register_profile("ci", _UNTIMED, derandomize=True, max_examples=60, database=None)
+settings.register_profile("few", _UNTIMED, derandomize=True, max_examples=10, database=None)
 settings.register_profile("search", _UNTIMED, max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import socket
 import socketserver
 import ssl
 import threading
@@ -16,7 +17,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.registry import RegistryClient
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.transport import TlsOptions
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.transport import Connection, TlsOptions
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure import manifests
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.credentials import Credential, CredentialBook
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.decisions import RemoteImage
@@ -196,3 +197,16 @@ def question(address: str, *known: str, repository: str = "team/app", tag: str =
 def resolve(address: str, *known: str, **more: t.Any) -> RemoteImage:
     """Ask one question with a client of its own."""
     return client(address, **more).resolve(question(address, *known))
+
+
+def free_port() -> int:
+    """A port at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def ask_plainly(address: str, timeout: float) -> None:
+    """One request over HTTP, without finding out the scheme first."""
+    connection = Connection(address, insecure=True, tls=TlsOptions(), timeout=timeout, width=1)
+    connection.fetch("GET", f"http://{address}/v2/", {})

@@ -6,28 +6,26 @@
 from __future__ import annotations
 
 import concurrent.futures
-import socket
 import time
 import typing as t
 
 import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.transport import (
-    Connection,
     TlsOptions,
 )
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import RegistryError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
-from ansible_collections.podfleet.autoupdate.tests.lab.lablib.proxy import Fault, FaultProxy
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._edges.servers import (
     DIGEST,
-    SECRET,
     USER,
     Asked,
     Reply,
     Server,
     always,
+    ask_plainly,
     client,
+    free_port,
     manifest,
     question,
     raw_server,
@@ -35,12 +33,6 @@ from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._ed
 )
 
 _BASIC = {"WWW-Authenticate": 'Basic realm="x"'}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 # The scheme.
@@ -181,7 +173,7 @@ def test_a_peer_that_never_finishes_is_given_up_after_the_timeout(script: t.Call
     with raw_server(script) as (address, _seen):
         started = time.monotonic()
         with pytest.raises(RegistryError) as caught:
-            _plain(address, timeout=0.3)
+            ask_plainly(address, timeout=0.3)
         assert time.monotonic() - started < 1.0
     assert caught.value.reason is Reason.REGISTRY_UNREACHABLE
     assert "did not answer within" in str(caught.value)
@@ -191,23 +183,18 @@ def test_a_body_that_drips_is_given_up_after_the_timeout() -> None:
     with Server(always(Reply(200, {}, b"x" * 1000, drip=0.05))) as server:
         started = time.monotonic()
         with pytest.raises(RegistryError) as caught:
-            _plain(server.address, timeout=0.3)
+            ask_plainly(server.address, timeout=0.3)
         assert time.monotonic() - started < 1.0
         assert len(server.asked) == 1, "what is slow is not made quicker by asking again"
     assert caught.value.reason is Reason.REGISTRY_UNREACHABLE
     assert "did not answer within" in str(caught.value)
 
 
-def _plain(address: str, timeout: float) -> None:
-    connection = Connection(address, insecure=True, tls=TlsOptions(), timeout=timeout, width=1)
-    connection.fetch("GET", f"http://{address}/v2/", {})
-
-
 # A host that is not there.
 
 
 def test_a_host_that_is_down_is_knocked_at_once_for_all_questions() -> None:
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     asking = client(address)
 
     def ask(number: int) -> Reason:
@@ -227,42 +214,3 @@ def test_what_one_repository_is_refused_says_nothing_of_the_others() -> None:
         with pytest.raises(RegistryError):
             asking.resolve(question(server.address, repository="team/app0"))
         assert asking.resolve(question(server.address, DIGEST)).digest == DIGEST
-
-
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        (Fault.GARBAGE, Reason.REGISTRY_INVALID),
-        (Fault.HTML, Reason.REGISTRY_INVALID),
-        (Fault.RATE_LIMITED, Reason.RATE_LIMITED),
-        (Fault.HANG, Reason.REGISTRY_UNREACHABLE),
-        (Fault.TRUNCATE, Reason.REGISTRY_UNREACHABLE),
-    ],
-)
-def test_faults_of_the_network_have_a_reason_and_end(fault: Fault, reason: Reason) -> None:
-    listen = ("127.0.0.1", _free_port())
-    with Server(always(manifest())) as server, FaultProxy(("127.0.0.1", server.port), listen, fault=fault) as proxy:
-        with pytest.raises(RegistryError) as caught:
-            resolve(proxy.address, timeout=0.3, credentials={proxy.address: USER})
-        assert caught.value.reason is reason
-        assert SECRET not in str(caught.value)
-        assert len(str(caught.value)) < 400
-
-
-def test_a_connection_that_is_reset_is_tried_three_times() -> None:
-    listen = ("127.0.0.1", _free_port())
-    with FaultProxy(("127.0.0.1", 1), listen, fault=Fault.RESET) as proxy:
-        with pytest.raises(RegistryError, match="cannot be reached") as caught:
-            _plain(proxy.address, timeout=2)
-        assert proxy.connections == 3
-    assert caught.value.reason is Reason.REGISTRY_UNREACHABLE
-
-
-def test_a_fault_that_goes_away_is_forgotten_by_the_next_run() -> None:
-    listen = ("127.0.0.1", _free_port())
-    with Server(always(manifest())) as server, FaultProxy(("127.0.0.1", server.port), listen) as proxy:
-        proxy.fault = Fault.REFUSE
-        with pytest.raises(RegistryError):
-            resolve(proxy.address, DIGEST)
-        proxy.fault = Fault.NONE
-        assert resolve(proxy.address, DIGEST).digest == DIGEST
