@@ -36,7 +36,7 @@ def up(log: Log) -> None:
     """Hosts of both distributions; what runs already is kept."""
     log.run([sys.executable, places.LAB, "install"], env=_lab_environment(), timeout=1800)
     for distribution in DISTRIBUTIONS:
-        log.run([sys.executable, places.LAB, "up", "--distro", distribution], env=_lab_environment(), timeout=1800)
+        log.run([sys.executable, places.LAB, "up", "--distro", distribution, "--secure-registry"], env=_lab_environment(), timeout=1800)
 
 
 def _integration(log: Log) -> None:
