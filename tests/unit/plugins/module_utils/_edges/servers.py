@@ -149,10 +149,13 @@ def raw_server(script: t.Callable[[t.Any], None]) -> t.Iterator[tuple[str, list[
         block_on_close = False
         allow_reuse_address = True
 
-    with Listener(("127.0.0.1", 0), Handler) as listener:
+    listener = Listener(("127.0.0.1", 0), Handler)
+    try:
         threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield f"127.0.0.1:{listener.server_address[1]}", seen
         listener.shutdown()
+    finally:
+        listener.server_close()
 
 
 def manifest(body: bytes = MANIFEST, digest: str | None = None, headers: t.Mapping[str, str] | None = None) -> Reply:
