@@ -1,0 +1,103 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every integration test has: a clean real host of each distribution, images, and Ansible.
+
+The lab must run: hosts of both distributions, as ``make integration`` starts them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "lab")]
+
+from fleet import Fleet  # noqa: E402 (its place is known only now)
+from harness import Ansible  # noqa: E402
+from lablib import units  # noqa: E402
+from lablib.host import Host  # noqa: E402
+from lablib.hostimage import DISTROS  # noqa: E402
+from lablib.images import ImageMaker  # noqa: E402
+from lablib.lab import Lab  # noqa: E402
+from lablib.lab import up as bring_up  # noqa: E402
+from lablib.paths import GATEWAY  # noqa: E402
+from lablib.proxy import FaultProxy  # noqa: E402
+from locations import DROP_INS, PROXY_PORTS, SCRATCH  # noqa: E402
+from pushing import Push  # noqa: E402
+from secure import Vault  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    return Lab.open()
+
+
+@pytest.fixture(params=DISTROS)
+def distro(request: pytest.FixtureRequest) -> str:
+    """Each test runs on each distribution, unless it names its own."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def hosts(lab: Lab) -> Iterator[Mapping[str, Host]]:
+    """The hosts of these tests by distribution; left as clean as each test finds them."""
+    found = {name: lab.host(f"{name}-1") for name in DISTROS}
+    yield found
+    for one in found.values():
+        _clean(one)
+
+
+@pytest.fixture
+def host(hosts: Mapping[str, Host], distro: str) -> Host:
+    """A host with nothing on it."""
+    _clean(hosts[distro])
+    return hosts[distro]
+
+
+@pytest.fixture
+def fleet(hosts: Mapping[str, Host]) -> Fleet:
+    """A clean host of each distribution at once, for what takes long and is done side by side."""
+    found = Fleet(tuple(hosts.values()))
+    found.each(_clean)
+    return found
+
+
+def _clean(host: Host) -> None:
+    host.run(["sh", "-c", f"rm -rf {SCRATCH} {DROP_INS}"])
+    units.reset(host)
+
+
+@pytest.fixture(scope="session")
+def ansible(lab: Lab) -> Ansible:
+    return Ansible(lab.inventory)
+
+
+@pytest.fixture(scope="session")
+def maker(lab: Lab) -> ImageMaker:
+    return ImageMaker(lab.registry.address)
+
+
+@pytest.fixture
+def push(maker: ImageMaker) -> Push:
+    return Push(maker)
+
+
+@pytest.fixture
+def proxy(lab: Lab) -> Iterator[FaultProxy]:
+    """A way to the registry that a test can break."""
+    with FaultProxy((GATEWAY, lab.registry.port), (GATEWAY, PROXY_PORTS.start)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def vault(lab: Lab) -> Vault:
+    """The secure registry, started where the lab has none yet."""
+    registry = lab.secure_registry or bring_up(DISTROS[0], 1, True, print).secure_registry
+    assert registry is not None
+    return Vault(registry)

@@ -1,0 +1,105 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How often a registry is asked, counted by the registry."""
+
+from __future__ import annotations
+
+from access import Asked
+from harness import Ansible, Run
+from lablib.host import Host
+from lablib.lab import Lab
+from lablib.units import ContainerSpec, deploy, deploy_many
+from pushing import PLATFORM, Push, id_of
+from sight import look
+
+PLATFORMS = (PLATFORM, "linux/arm64")
+
+
+def check(lab: Lab, host: Host, ansible: Ansible) -> tuple[Run, Asked]:
+    """A check, and what the host asked the registry meanwhile."""
+    mark = lab.registry.mark()
+    run = ansible.update(host.name, check=True)
+    return run, Asked.by(host, lab.registry, mark)
+
+
+def test_five_images_without_news_are_five_heads(lab: Lab, host: Host, ansible: Ansible, push: Push) -> None:
+    names = [f"req{number}" for number in range(5)]
+    for name in names:
+        deploy(host, f"it-{name}", image=push(name).reference)
+
+    run, asked = check(lab, host, ansible)
+
+    assert set(run.succeeded().verdicts().values()) == {("current", None)}
+    assert sorted(asked.heads) == [f"/v2/it-{name}/manifests/latest" for name in names]
+    assert asked.gets == []
+    assert len(asked.requests) <= len(names) + 2
+    (told,) = run.result.data["registries"]
+    assert (told["registry"], told["manifest_gets"], told["reason"]) == (lab.registry.address, 0, None)
+    assert len(names) <= told["requests"] <= len(names) + 2
+
+
+def test_one_image_is_asked_for_once(lab: Lab, host: Host, ansible: Ansible, push: Push) -> None:
+    old = push("req-shared")
+    deploy_many(host, "it-three", [ContainerSpec(f"it-{name}", old.reference) for name in ("one", "two", "three")])
+
+    run, asked = check(lab, host, ansible)
+
+    assert len(run.succeeded().rows) == 3
+    assert (asked.heads, asked.gets) == (["/v2/it-req-shared/manifests/latest"], [])
+
+
+def test_an_index_is_opened_only_when_it_is_new(lab: Lab, host: Host, ansible: Ansible, push: Push) -> None:
+    old = push("multi", platforms=PLATFORMS)
+    deploy(host, "it-multi", image=old.reference)
+
+    run, asked = check(lab, host, ansible)
+
+    assert run.succeeded().verdicts() == {"it-multi": ("current", None)}
+    assert (len(asked.heads), asked.gets) == (1, [])
+
+    new = push("multi", version="2", platforms=PLATFORMS)
+    mark = lab.registry.mark()
+    result = ansible.update(host.name).succeeded()
+
+    assert result.verdicts() == {"it-multi": ("updated", None)}
+    assert result.row("it-multi")["after"] == {"id": id_of(new), "digest": new.digest}
+    asked = Asked.by(host, lab.registry, mark).of_the_module
+    digests = [new.digest, new.manifest_digests[PLATFORM]]
+    assert (len(asked.heads), asked.gets) == (1, [f"/v2/it-multi/manifests/{digest}" for digest in digests])
+    assert look(host).runs("it-multi") == id_of(new)
+
+    run, asked = check(lab, host, ansible)
+
+    assert run.succeeded().verdicts() == {"it-multi": ("current", None)}
+    assert (len(asked.heads), asked.gets) == (1, [])
+
+
+def test_another_platform_in_the_list_is_no_news(host: Host, ansible: Ansible, push: Push) -> None:
+    old = push("grown", index=True)
+    deploy(host, "it-grown", image=old.reference)
+    grown = push("grown", platforms=PLATFORMS)
+    assert grown.digest != old.digest
+    before = look(host)
+
+    result = ansible.update(host.name).succeeded()
+
+    assert result.verdicts()["it-grown"][0] == "current"
+    assert not result.changed
+    assert look(host) == before
+
+
+def test_the_same_content_is_no_news(lab: Lab, host: Host, ansible: Ansible, push: Push) -> None:
+    old = push("packed")
+    deploy(host, "it-packed", image=old.reference)
+    again = push("packed", recompress=True)
+    assert (again.digest != old.digest, id_of(again)) == (True, id_of(old))
+    before, mark = look(host), lab.registry.mark()
+
+    result = ansible.update(host.name).succeeded()
+
+    assert result.verdicts() == {"it-packed": ("current", "same_content")}
+    assert not result.changed
+    assert look(host) == before
+    asked = Asked.by(host, lab.registry, mark)
+    assert {one.user_agent for one in asked.requests} == {"podfleet-autoupdate"}

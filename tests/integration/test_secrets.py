@@ -1,0 +1,61 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A password that was given to the module is nowhere to be read: not in output, journal or process table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from harness import Ansible
+from lablib.host import Host
+from pushing import id_of
+from sampler import sampled
+from secure import Vault
+from sight import look
+
+WRONG = "it-is-Wrong-7f3a9c"
+
+
+@pytest.mark.parametrize("right", [True, False], ids=["right", "wrong"])
+def test_no_password_is_seen(host: Host, ansible: Ansible, vault: Vault, tmp_path: Path, right: bool) -> None:
+    """A wrong one is as secret: most are right, but for a typing error or another registry."""
+    old = vault.push("guarded")
+    vault.deploy(host, "it-guarded", old)
+    new = vault.push("guarded", version="2")
+    password = vault.registry.password if right else WRONG
+    variables = tmp_path / "variables.json"
+    variables.write_text(json.dumps({"it_password": password}), encoding="utf-8")
+    cursor = _journal_end(host)
+
+    with sampled(host) as lines:
+        run = ansible.update(
+            host.name,
+            options=["-vvv", "--diff", f"--extra-vars=@{variables}"],
+            credentials=vault.credentials("{{ it_password }}"),
+        )
+
+    assert run.succeeded().verdicts() == {"it-guarded": ("updated", None) if right else ("unknown", "auth_required")}
+    assert look(host).runs("it-guarded") == id_of(new if right else old)
+    secrets = (password, vault.pair) if right else (password,)
+    journal = host.run(["journalctl", "--quiet", "--no-pager", f"--after-cursor={cursor}"]).stdout
+    table = "\n".join(lines.seen)
+    for secret in secrets:
+        assert secret not in run.stdout + run.stderr
+        assert secret not in journal
+        assert secret not in table
+    # That there was something to see is what makes the lines above mean anything.
+    assert '"credentials"' in run.stdout
+    assert "image_autoupdate" in journal
+    assert "Invoked with" in journal
+    assert "podman images" in table
+    pulls = [line for line in lines.seen if "podman pull" in line and f"it-guarded@{new.digest}" in line]
+    assert any("--authfile=/run/podfleet-autoupdate/" in line for line in pulls) == right
+    assert host.run(["find", "/run/podfleet-autoupdate", "-type", "f"]).stdout == ""
+
+
+def _journal_end(host: Host) -> str:
+    answer = host.run(["journalctl", "--quiet", "--lines=0", "--show-cursor"]).stdout
+    return answer.strip().rpartition("-- cursor: ")[2]
