@@ -36,7 +36,11 @@ def up(log: Log) -> None:
     """Hosts of both distributions; what runs already is kept."""
     log.run([sys.executable, places.LAB, "install"], env=_lab_environment(), timeout=1800)
     for distribution in DISTRIBUTIONS:
-        log.run([sys.executable, places.LAB, "up", "--distro", distribution, "--secure-registry"], env=_lab_environment(), timeout=1800)
+        log.run(
+            [sys.executable, places.LAB, "up", "--distro", distribution, "--secure-registry"],
+            env=_lab_environment(),
+            timeout=1800,
+        )
 
 
 def _integration(log: Log) -> None:
@@ -44,7 +48,11 @@ def _integration(log: Log) -> None:
     if not any(tests.rglob("test_*.py")):
         raise GateError("tests/integration has no tests")
     binaries, env = _room_on_the_lab(venvs.INTEGRATION, log)
-    log.run([binaries / "python", "-m", "pytest", "-p", "no:cacheprovider", "--durations=10", tests], env=env)
+    # A worker for each distribution's host: most of the time is spent waiting for hosts.
+    side_by_side = ["-n", str(len(DISTRIBUTIONS)), "--dist", "loadgroup"]
+    log.run(
+        [binaries / "python", "-m", "pytest", "-p", "no:cacheprovider", "--durations=10", *side_by_side, tests], env=env
+    )
 
 
 def _molecule(log: Log) -> None:

@@ -54,7 +54,9 @@ TOOLS = Room(
 )
 #: What a user has: ansible-core, and what reads its results.
 ANSIBLE = Room("ansible", (*interpreters.TOOL_VERSIONS, "3.11", "3.10"), ("ansible-core", "jmespath", *_PYTEST))
-INTEGRATION = Room("integration", interpreters.TOOL_VERSIONS, ("ansible-core", "ansible-runner", *_PYTEST))
+INTEGRATION = Room(
+    "integration", interpreters.TOOL_VERSIONS, ("ansible-core", "ansible-runner", "pytest-xdist", *_PYTEST)
+)
 MOLECULE = Room("molecule", interpreters.TOOL_VERSIONS, ("ansible-core", "molecule"))
 
 
