@@ -51,14 +51,17 @@ class CredentialFiles:
             yield self._given
             return
         document = load_authfile(self._text() or "{}", str(self._path))
-        # What the task's credentials hide in the book must not be found by podman either, helpers included.
-        kept = {
-            part: {key: value for key, value in document[part].items() if not self._own.hides(registry_key(key))}
-            for part in ("auths", "credHelpers")
-            if isinstance(document.get(part), dict)
+        # What the task's credentials hide in the book must not be found by podman either.
+        auths = {
+            key: value for key, value in _part(document, "auths").items() if not self._own.hides(registry_key(key))
+        }
+        # podman asks a host's helper before it looks at any auths below that host.
+        hosts = {key.partition("/")[0] for key in self._own.entries}
+        helpers = {
+            key: value for key, value in _part(document, "credHelpers").items() if registry_key(key) not in hosts
         }
         own = {key: {"auth": value.basic()} for key, value in self._own.entries.items()}
-        merged = {**document, **kept, "auths": {**kept.get("auths", {}), **own}}
+        merged = {**document, "auths": {**auths, **own}, "credHelpers": helpers}
         _RUN_DIRECTORY.mkdir(mode=0o700, exist_ok=True)
         descriptor, path = tempfile.mkstemp(prefix="auth-", suffix=".json", dir=_RUN_DIRECTORY)
         try:
@@ -79,6 +82,11 @@ class CredentialFiles:
         if len(body) > _LONGEST:
             raise InputError(f"authfile: {self._path} is longer than {_LONGEST} bytes")
         return body.decode("utf-8", "replace")
+
+
+def _part(document: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:
+    part = document.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _default_authfile(environment: t.Mapping[str, str]) -> pathlib.Path | None:

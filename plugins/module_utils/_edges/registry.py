@@ -29,7 +29,7 @@ from .transport import Answer, Connection, TlsOptions
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 200, 401, 403, 404, 429, 500
 _NO_HEAD = (400, 405, 501)
 #: What a first failure says of all other questions; that one repository is private says nothing of the next.
-_ABOUT_THE_HOST = (Reason.REGISTRY_UNREACHABLE, Reason.REGISTRY_INVALID, Reason.TLS)
+_ABOUT_THE_HOST = (Reason.REGISTRY_UNREACHABLE, Reason.TLS)
 #: An index in an index is rare, and deeper ones do not exist.
 _DEEPEST_INDEX = 3
 _DEFAULT_TOKEN_SECONDS = 60.0

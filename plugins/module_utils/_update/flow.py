@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from .._pure.decisions import Decision, Finding, Workload
-from .._pure.errors import UnitError
+from .._pure.errors import MissingLibraryError, UnitError
 from .._pure.policies import Policy
 from .._pure.reasons import Reason, Status
 from .._pure.selection import Selection
@@ -23,7 +23,7 @@ from .discover import Discovery, discover
 from .groups import Change, Member, form_groups
 from .protocols import Processes, Registry, Store, Units
 from .report import Report, Row, row_warning
-from .resolve import resolve_all
+from .resolve import resolve_all, with_one_image_per_tag
 
 
 @dataclass(frozen=True)
@@ -115,12 +115,20 @@ class Update:
                 refused = Finding(Status.FAILED, error.reason, str(error))
                 findings = {one.container_id: refused for one in pending}
             else:
-                self._warnings.append(f"{Reason.UNITS_NOT_CHECKED.value}: {error}")
-                findings = {}
-        return {
+                findings = self._unchecked(str(error))
+        except MissingLibraryError as error:
+            if must_answer:
+                raise
+            findings = self._unchecked(f"the Python library {error.library} is missing")
+        left = {
             key: Decision(finding, decision.digest) if (finding := findings.get(key)) else decision
             for key, decision in decisions.items()
         }
+        return with_one_image_per_tag(discovery.workloads, left, discovery.snapshot)
+
+    def _unchecked(self, why: str) -> dict[str, Finding | None]:
+        self._warnings.append(f"{Reason.UNITS_NOT_CHECKED.value}: {why}")
+        return {}
 
     def _activate(self, discovery: Discovery, decisions: t.Mapping[str, Decision]) -> dict[str, Outcome]:
         changes = [Change(one, target) for one in discovery.workloads if (target := decisions[one.container_id].target)]

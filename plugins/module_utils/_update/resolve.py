@@ -17,10 +17,11 @@ from .._pure.platforms import Platform
 from .._pure.policies import Policy
 from .._pure.questions import Question
 from .._pure.reasons import Status
-from .._pure.records import Snapshot
+from .._pure.records import ImageRecord, Snapshot
 from .discover import local_names
 from .protocols import Registry
 
+_CURRENT = Status.CURRENT
 _Answer = t.Union[RemoteImage, RegistryError]
 
 
@@ -35,30 +36,44 @@ def resolve_all(
     decisions = {one.container_id: Decision(one.finding, one.image_digest) for one in workloads if one.finding}
     for one in open_:
         if one.policy is Policy.LOCAL:
-            image = names.get(one.resolved_name)
-            decisions[one.container_id] = decide_local(one, (image.id, image.shown_digest) if image else None)
+            decisions[one.container_id] = _decide_local(one, names)
         else:
             decisions[one.container_id] = _decide(one, answers[_key(one, snapshot)])
-    return _with_one_image_per_tag(open_, decisions)
+    return with_one_image_per_tag(workloads, decisions, snapshot)
 
 
-def _with_one_image_per_tag(workloads: t.Sequence[Workload], decisions: dict[str, Decision]) -> dict[str, Decision]:
-    """Let a tag that follows the registry have its way: who follows the same tag locally will meet it there."""
+def with_one_image_per_tag(
+    workloads: t.Sequence[Workload], decisions: t.Mapping[str, Decision], snapshot: Snapshot
+) -> dict[str, Decision]:
+    """Let a tag that follows the registry have its way: who follows the same tag locally will meet it there.
+
+    To be asked again whenever decisions were taken back: a tag that will not move then decides nothing for others.
+    """
+    registry = {one.container_id for one in workloads if one.policy is Policy.REGISTRY}
     moving = {
         decision.target.name: decision.target
-        for decision in decisions.values()
-        if decision.target and decision.target.pull
+        for container_id, decision in decisions.items()
+        if container_id in registry and decision.target
     }
+    names = local_names(snapshot.images)
+    settled = dict(decisions)
     for one in workloads:
+        decided = decisions[one.container_id]
+        if one.policy is not Policy.LOCAL or one.finding or not (decided.target or decided.finding.status is _CURRENT):
+            continue
         target = moving.get(one.resolved_name)
-        if one.policy is Policy.LOCAL and target is not None:
-            current = target.id is not None and target.id == one.image_id
-            decisions[one.container_id] = (
-                Decision(Finding(Status.CURRENT), one.image_digest)
-                if current
-                else Decision(Finding(Status.PENDING), one.image_digest, target)
-            )
-    return decisions
+        if target is None:
+            settled[one.container_id] = _decide_local(one, names)
+        elif target.id is not None and target.id == one.image_id:
+            settled[one.container_id] = Decision(Finding(_CURRENT), one.image_digest)
+        else:
+            settled[one.container_id] = Decision(Finding(Status.PENDING), one.image_digest, target)
+    return settled
+
+
+def _decide_local(workload: Workload, names: t.Mapping[str, ImageRecord]) -> Decision:
+    image = names.get(workload.resolved_name)
+    return decide_local(workload, (image.id, image.shown_digest) if image else None)
 
 
 def platform_of(workload: Workload, snapshot: Snapshot) -> Platform:

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import RegistryError
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import MissingLibraryError, RegistryError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.parts import (
     APP,
@@ -63,6 +63,16 @@ def test_without_dbus_it_warns_and_predicts_all_the_same(host: Host) -> None:
     report = host.update().check()
     assert set(told(report).values()) == {("pending", "check_mode")}
     assert [warning for warning in report.warnings if warning.startswith("units_not_checked: ")]
+
+
+def test_without_its_library_check_mode_warns_and_a_run_says_what_to_install(host: Host) -> None:
+    host.no_library = True
+    report = host.update().check()
+    assert told(report)["app"] == ("pending", "check_mode")
+    assert "units_not_checked: the Python library dbus is missing" in report.warnings
+    with pytest.raises(MissingLibraryError):
+        host.update().run()
+    assert host.log == []
 
 
 def test_without_dbus_a_run_changes_nothing_and_fails(host: Host) -> None:

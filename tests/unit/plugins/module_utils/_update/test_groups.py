@@ -138,6 +138,16 @@ def test_one_tag_has_one_image_whatever_policies_follow_it(host: Host) -> None:
     assert {host.running(name) for name in ("a", "b", "c", "local")} == {host.tags[APP]} == {V2.id}
 
 
+def test_a_tag_that_will_not_move_moves_nobody_who_follows_it_locally(host: Host) -> None:
+    """All that follow the registry are busy: the local one stays where local storage has it."""
+    host.service("local.service", Recipe("local", APP, policy="local"))
+    for name in "abc":
+        host.services[f"{name}.service"].job_running = True
+    for report in (host.update().check(), host.update().run()):
+        assert told(report)["local"] == ("current", None)
+    assert host.done("pull") == host.done("restart") == []
+
+
 def test_containers_that_take_no_part_are_told_beside_those_that_do(host: Host) -> None:
     host.service("manual.service", Recipe("manual", APP, policy=None))
     host.service("stopped.service", Recipe("stopped", APP, policy=None), crashes_on={V1.id})

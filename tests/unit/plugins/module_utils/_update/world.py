@@ -14,6 +14,7 @@ import threading
 import typing as t
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import (
+    MissingLibraryError,
     StoreError,
     UnitError,
 )
@@ -63,6 +64,7 @@ class Host:
         self.unowned: set[int] = set()
         self.platform = AMD64
         self.no_dbus = False
+        self.no_library = False
         #: Names that cannot be tagged any more once something was restarted, and looks that fail from then on.
         self.broken_later: set[str] = set()
         self.blind_looks = 0
@@ -205,6 +207,8 @@ class Host:
             return {unit: JobOutcome(self._restart(self.services[unit]), 0.1) for unit in units}
 
     def _connect(self) -> Host:
+        if self.no_library:
+            raise MissingLibraryError("dbus", "")
         if self.no_dbus:
             raise UnitError("systemd did not answer over D-Bus")
         return self
