@@ -30,6 +30,8 @@ options:
   exclude:
     description:
       - Globs of what to leave alone, written as in O(only). They win over O(only).
+      - What runs in one unit restarts together, so this does not keep a container from being restarted with another one
+        of its unit or pod.
     type: list
     elements: str
     default: []

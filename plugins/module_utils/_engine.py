@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import typing as t
 from dataclasses import dataclass, field
 
@@ -32,6 +33,8 @@ if t.TYPE_CHECKING:
 #: Measured: more at once gains nothing on a registry's side, and is impolite.
 _REGISTRY_WIDTH = 8
 _REGISTRY_SECONDS = 30.0
+_LONGEST_TIMEOUT = 24 * 3600
+_WIDEST = 100
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
         MissingLibraryError: dbus-python or requests is needed and not there.
     """
     _must_be_root()
-    _must_be_positive(settings)
+    _must_be_usable(settings)
     selection = Selection.parse(settings.only, settings.exclude)
     files = CredentialFiles(settings.credentials, settings.authfile)
     with contextlib.ExitStack() as stack:
@@ -120,6 +123,7 @@ def inventory(settings: Settings) -> Inventory:
         EngineError: The host could not be looked at.
     """
     _must_be_root()
+    _must_be_usable(settings)
     selection = Selection.parse(settings.only, settings.exclude)
     discovery = discover(Podman(), ProcFs(), selection, settings.policies)
     warnings = [
@@ -169,7 +173,11 @@ def _must_be_root() -> None:
         raise InputError("scope system means root's containers: run as root, in Ansible with become: true")
 
 
-def _must_be_positive(settings: Settings) -> None:
-    for name in ("timeout", "parallel"):
-        if getattr(settings, name) <= 0:
-            raise InputError(f"{name} must be greater than 0, not {getattr(settings, name)}")
+def _must_be_usable(settings: Settings) -> None:
+    for name, most in (("timeout", _LONGEST_TIMEOUT), ("parallel", _WIDEST)):
+        if not 0 < getattr(settings, name) <= most:
+            raise InputError(f"{name} must be between 1 and {most}, not {getattr(settings, name)}")
+    if not settings.policies:
+        raise InputError("policies is empty, so nothing would be looked at; leave it out, or name registry or local")
+    if settings.ca_path is not None and not pathlib.Path(settings.ca_path).is_file():
+        raise InputError(f"ca_path: {settings.ca_path} is not there, or is not a file on this host")

@@ -36,6 +36,9 @@ attributes:
         restarted.
   diff_mode:
     support: full
+    details:
+      - Lists the containers whose image changes, with image ID and digest. Ansible shows no diff for a task that fails;
+        RV(updates) has the same facts.
   idempotent:
     support: full
 requirements:
@@ -45,7 +48,8 @@ options:
   rollback:
     description:
       - Whether a unit that fails on its new image is put back on the old one.
-      - With V(false), it stays as the failed restart left it, and its row is V(failed).
+      - With V(false), it stays as the failed restart left it, and its row is V(failed). The tag stays on the new image
+        too, so every other unit that shares it gets that image at its next start.
     type: bool
     default: true
   timeout:
@@ -169,7 +173,9 @@ updates:
       returned: success and failure
       sample: updated
     changed:
-      description: Whether the unit was restarted, or in check mode would be.
+      description:
+        - Whether this container was moved to another image, or moved and put back; in check mode whether it would be.
+        - A container that is current, but is restarted together with another one of its unit, is not changed.
       type: bool
       returned: success and failure
       sample: true
@@ -296,8 +302,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils import _engine
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible import arguments, entry
-
-STATUSES = ["current", "pending", "updated", "rolled_back", "failed", "held", "pinned", "unknown"]
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Status
 
 
 def main() -> t.NoReturn:
@@ -311,7 +316,7 @@ def main() -> t.NoReturn:
             "fail_on": {
                 "type": "list",
                 "elements": "str",
-                "choices": STATUSES,
+                "choices": [status.value for status in Status],
                 "default": ["failed", "rolled_back"],
             },
         },

@@ -28,6 +28,8 @@ class CredentialFiles:
 
     def __init__(self, credentials: t.Mapping[str, Credential], authfile: str | None) -> None:
         for registry, credential in credentials.items():
+            if not registry or registry.split() != [registry] or not credential.username:
+                raise InputError(f"credentials: {registry!r} needs to be a registry's host, with a username")
             if ":" in credential.username:  # RFC 7617, section 2: what follows a colon would be the password.
                 raise InputError(f"credentials: the username for {registry} must not contain a colon")
         self._own = CredentialBook({registry_key(key): value for key, value in credentials.items()})

@@ -98,14 +98,14 @@ def _resolve(repository: _Repository, question: Question) -> RemoteImage:
     instance: str | None = None
     for _depth in range(_DEEPEST_INDEX):
         if isinstance(opened, manifests.Manifest):
-            return RemoteImage(digest, instance, opened.config_digest, opened.layers_size)
+            break
         instance = opened.choose(question.platform).digest
         if instance in question.known:
             return RemoteImage(digest, instance)
         opened = manifests.parse(repository.manifest(instance))
-    if isinstance(opened, manifests.Manifest):
-        return RemoteImage(digest, instance, opened.config_digest, opened.layers_size)
-    raise manifests.ManifestError("the index is nested too deeply")
+    if not isinstance(opened, manifests.Manifest):
+        raise manifests.ManifestError("the index is nested too deeply")
+    return RemoteImage(digest, instance, opened.config_digest, opened.layers_size)
 
 
 class _Host:
@@ -117,6 +117,8 @@ class _Host:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.challenge: Challenge | None = None
+        #: By repository and credential: the token, and until when it may be used (monotonic seconds).
+        self.tokens: dict[tuple[str, Credential | None], tuple[str, float]] = {}
         self._first = threading.Lock()
         self._open = threading.Event()
         self._down: RegistryError | None = None
@@ -174,7 +176,6 @@ class _Repository:
         self._host = host
         self._name = name
         self._credential = credential
-        self._token: tuple[str, float] | None = None
 
     def digest_of(self, tag: str) -> tuple[str, bytes | None]:
         """What a tag answers with; the body only where the registry does not tell the digest without it."""
@@ -210,7 +211,8 @@ class _Repository:
             if challenge is None or (challenge.scheme == "basic" and (sent or not self._credential)):
                 return answer
             self._host.challenge = challenge
-            self._token = None  # None was sent, or it has expired: one new one is worth a try.
+            # None was sent, or it has expired: one new one is worth a try.
+            self._host.tokens.pop((self._name, self._credential), None)
             return self._send(method, path, self._authorization())
 
         return self._host.ask(send)
@@ -227,9 +229,11 @@ class _Repository:
             return None
         if challenge.scheme == "basic":
             return f"Basic {self._credential.basic()}" if self._credential else None
-        if self._token is None or self._token[1] < time.monotonic():
-            self._token = self._fetch_token(challenge)
-        return f"Bearer {self._token[0]}"
+        key = (self._name, self._credential)
+        token = self._host.tokens.get(key)
+        if token is None or token[1] < time.monotonic():
+            token = self._host.tokens[key] = self._fetch_token(challenge)
+        return f"Bearer {token[0]}"
 
     def _fetch_token(self, challenge: Challenge) -> tuple[str, float]:
         """A token for pulling from this repository, and until when it may be used (monotonic seconds)."""

@@ -36,6 +36,8 @@ _CALL_SECONDS = 25.0
 _CANCEL_SECONDS = 30.0
 _CONNECT_SECONDS = 10.0
 _INFINITE_USEC = 2**64 - 1
+#: A unit may have a timeout of a thousand years; no clock of ours goes that far.
+_LONGEST_SECONDS = 7 * 24 * 3600.0
 #: Beside the unit's own stop and start timeouts: the manager's queue, and units that are ordered before it.
 _MARGIN_SECONDS = 30.0
 
@@ -143,7 +145,7 @@ class SystemBus:
         stop, start = (int(self._property(path, _SERVICE, f"Timeout{phase}USec")) for phase in ("Stop", "Start"))
         if _INFINITE_USEC in (stop, start):
             return self._timeout
-        return max(self._timeout, (stop + start) / 1e6 + _MARGIN_SECONDS)
+        return min(max(self._timeout, (stop + start) / 1e6 + _MARGIN_SECONDS), _LONGEST_SECONDS)
 
     def _property(self, path: object, interface: str, name: str) -> t.Any:
         properties = self._dbus.Interface(self._bus.get_object(_NAME, path, introspect=False), _PROPERTIES)
@@ -188,6 +190,8 @@ class SystemBus:
         answer: Future[_T] = Future()
 
         def work() -> None:
+            if not answer.set_running_or_notify_cancel():
+                return  # Whoever asked has given up: a restart must not happen behind its back.
             try:
                 answer.set_result(function())
             except BaseException as error:  # noqa: BLE001 (whatever it is belongs to the caller, not to the loop)
@@ -198,6 +202,7 @@ class SystemBus:
         try:
             return answer.result(timeout=seconds)
         except FutureTimeoutError:
+            answer.cancel()
             raise UnitError(f"systemd did not answer over D-Bus within {seconds:.0f} s") from None
         except self._dbus.DBusException as error:
             raise UnitError(f"systemd refused over D-Bus: {error.get_dbus_message()}") from None

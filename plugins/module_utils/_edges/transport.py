@@ -118,7 +118,9 @@ class Connection:
                 return answer
             target = urllib.parse.urljoin(url, location)
             here, there = urllib.parse.urlsplit(url), urllib.parse.urlsplit(target)
-            if there.scheme not in ("http", "https") or (there.scheme < here.scheme and not self.insecure):
+            if there.scheme not in ("http", "https") or (
+                here.scheme == "https" and there.scheme == "http" and not self.insecure
+            ):
                 raise RegistryError(
                     f"{self.host} redirects to {there.scheme}://{there.netloc}, which is not followed",
                     Reason.REGISTRY_INVALID,

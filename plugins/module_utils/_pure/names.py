@@ -13,11 +13,6 @@ import hashlib
 _PREFIX = "localhost/podfleet-autoupdate"
 
 
-def is_ours(name: str) -> bool:
-    """Whether the name is one of ours."""
-    return name.startswith(_PREFIX + "/")
-
-
 def slot(unit: str, reference: str, number: int = 1) -> str:
     """The tag that keeps a replaced image for one unit and reference; number 1 is the latest."""
     return f"{_PREFIX}/slot:{_key(unit, reference)}-{number}"

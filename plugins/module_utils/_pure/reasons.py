@@ -121,7 +121,7 @@ class Reason(_Code):
     )
     JOB_TIMEOUT = (
         "job_timeout",
-        "The restart of the unit did not end in time and was cancelled. See journalctl -u, or raise timeout.",
+        "The restart of the unit did not end in time and was cancelled. See journalctl -u, or allow more time by timeout.",
     )
     NOT_RUNNING = (
         "not_running",
@@ -134,11 +134,15 @@ class Reason(_Code):
     )
     GROUP_FAILED = (
         "group_failed",
-        "Another unit on the same reference failed on the new image, so this one was not kept on it either.",
+        "Another unit on the same reference failed on the new image, so this one was not started on it, or went back.",
     )
     UNIT_DOWN = (
         "unit_down",
         "The new image failed and the old one could not be started again either. The unit needs a person.",
+    )
+    INTERNAL_ERROR = (
+        "internal_error",
+        "The collection met something that it does not know. What it had begun was put back; please report it.",
     )
     # Warnings that accompany a row.
     UNITS_NOT_CHECKED = (

@@ -81,14 +81,32 @@ class Transaction:
 
     def run(self, group: t.Sequence[Member]) -> dict[str, Outcome]:
         """Bring every container of the group to its target, or leave each on the image that it ran."""
-        members = [staged for staged in map(self._stage, group) if staged.changes]
+        members: list[Member] = []
         try:
+            members += [staged for staged in map(self._stage, group) if staged.changes]
             if members:
                 self._activate_in_turn(members)
+        except Exception as error:  # noqa: BLE001 (a defect of ours must not leave a unit half moved, nor hide other rows)
+            self._recover(members or group, error)
         finally:
             for member in members:
                 self._drop_pulled_names(member)
         return self._outcomes
+
+    def _recover(self, members: t.Sequence[Member], error: Exception) -> None:
+        """Bring whatever has no outcome yet back to where it was."""
+        failure = _Failure(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+        for member in members:
+            if all(change.workload.container_id in self._outcomes for change in member.changes):
+                continue
+            try:
+                if self._rollback and member.unit in self._moves:
+                    self._put_back(member, failure)
+                else:
+                    self._end_member(member, Finding(Status.FAILED, failure.reason, failure.error))
+            except Exception as second:  # noqa: BLE001 (as above)
+                both = f"{failure.error}; then, on the way back: {second}"
+                self._end_member(member, Finding(Status.FAILED, Reason.UNIT_DOWN, both))
 
     # Stage.
 
@@ -220,6 +238,7 @@ class Transaction:
             failure = failures.get(member.unit)
             if not failures:
                 self._end_member(member, Finding(Status.UPDATED))
+                self._forget_rejected(member)
             elif failure is not None and member.unit not in self._jobs:
                 # Its tags could not all be moved, so it was never restarted; a reboot must not activate the others.
                 self._undo_moves(member)
@@ -258,6 +277,13 @@ class Transaction:
             if change.target.id is not None:
                 with contextlib.suppress(StoreError):  # The way back matters more.
                     self._store.tag(change.target.id, names.rejected(member.unit, change.target.name))
+
+    def _forget_rejected(self, member: Member) -> None:
+        """What an earlier run rejected is no longer in question once a newer image works."""
+        for change in member.changes:
+            name = names.rejected(member.unit, change.target.name)
+            if name in self._tags:
+                self._untag(self._tags[name], name)
 
     def _tag_old_images(self, member: Member) -> None:
         for change in member.changes:

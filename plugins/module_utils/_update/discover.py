@@ -147,7 +147,7 @@ def _failed(reason: Reason, error: str) -> Finding:
 
 def _with_sharers(workloads: tuple[Workload, ...], containers: t.Sequence[ListedContainer]) -> tuple[Workload, ...]:
     """Note beside each workload which containers that take no part would meet a moved tag at their next start."""
-    taking_part = {one.container_id for one in workloads}
+    taking_part = {one.container_id for one in workloads if one.finding is None}
     others: dict[str, list[str]] = {}
     for container in containers:
         if container.id not in taking_part and not container.is_infra:

@@ -17,6 +17,7 @@ from .._pure.errors import MissingLibraryError, UnitError
 from .._pure.policies import Policy
 from .._pure.reasons import Reason, Status
 from .._pure.selection import Selection
+from .._pure.texts import printable
 from .._pure.units import UnitFacts
 from .activate import Outcome, Transaction
 from .discover import Discovery, discover
@@ -115,20 +116,21 @@ class Update:
                 refused = Finding(Status.FAILED, error.reason, str(error))
                 findings = {one.container_id: refused for one in pending}
             else:
-                findings = self._unchecked(str(error))
+                findings = {}
+                self._warn_unchecked(str(error))
         except MissingLibraryError as error:
             if must_answer:
                 raise
-            findings = self._unchecked(f"the Python library {error.library} is missing")
+            findings = {}
+            self._warn_unchecked(f"the Python library {error.library} is missing")
         left = {
             key: Decision(finding, decision.digest) if (finding := findings.get(key)) else decision
             for key, decision in decisions.items()
         }
         return with_one_image_per_tag(discovery.workloads, left, discovery.snapshot)
 
-    def _unchecked(self, why: str) -> dict[str, Finding | None]:
+    def _warn_unchecked(self, why: str) -> None:
         self._warnings.append(f"{Reason.UNITS_NOT_CHECKED.value}: {why}")
-        return {}
 
     def _activate(self, discovery: Discovery, decisions: t.Mapping[str, Decision]) -> dict[str, Outcome]:
         changes = [Change(one, target) for one in discovery.workloads if (target := decisions[one.container_id].target)]
@@ -149,7 +151,7 @@ class Update:
             if row.finding.status in (Status.UNKNOWN, Status.HELD):
                 reason = row.finding.reason.value if row.finding.reason else "no reason"
                 said = f": {row.finding.error}" if row.finding.error else ""
-                self._warnings.append(f"{row.workload.image}: {row.finding.status.value}: {reason}{said}")
+                self._warnings.append(printable(f"{row.workload.image}: {row.finding.status.value}: {reason}{said}"))
             if row.changed:
                 self._warnings += [row_warning(row.workload, reason) for reason in row.workload.warnings]
         usage = self._registry.usage() if self._registry else ()

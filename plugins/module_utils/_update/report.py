@@ -8,13 +8,17 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import asdict, dataclass
 
 from .._pure.decisions import Finding, Workload
 from .._pure.questions import RegistryUsage
 from .._pure.reasons import PODMAN_UPDATED, Reason, Status
+from .._pure.texts import printable
 
+#: A column of full digests would be wider than any terminal.
+_DIGEST = re.compile(r"(@sha256:[a-f0-9]{12})[a-f0-9]{52}")
 _SHORT_ID = len("sha256:") + 12
 _WORTH_NAMING = (Status.FAILED, Status.ROLLED_BACK, Status.HELD, Status.UNKNOWN)
 _MOST_CULPRITS = 5
@@ -118,7 +122,7 @@ class Report:
         if status not in _WORTH_NAMING:
             return ""
         rows = [row for row in self.rows if row.finding.status is status]
-        named = [f"{row.workload.unit or row.workload.container_name}: {_code(row)}" for row in rows[:_MOST_CULPRITS]]
+        named = [f"{_who(row.workload)}: {_code(row)}" for row in rows[:_MOST_CULPRITS]]
         if len(rows) > len(named):
             named.append(f"and {len(rows) - len(named)} more")
         return f" ({', '.join(named)})"
@@ -129,7 +133,7 @@ class Report:
             if row.before != row.after:
                 identity_, digest = content(row)
                 lines += [
-                    f"{row.workload.unit} {row.workload.container_name} {row.workload.image}",
+                    printable(f"{row.workload.unit} {row.workload.container_name} {row.workload.image}"),
                     f"  id: {identity_ or 'known after the pull'}",
                     f"  digest: {digest}",
                 ]
@@ -138,7 +142,7 @@ class Report:
 
 def row_warning(workload: Workload, reason: Reason) -> str:
     """One warning about one container."""
-    return f"{workload.unit or workload.container_name}: {reason.value}: {reason.text}"
+    return f"{_who(workload)}: {reason.value}: {reason.text}"
 
 
 def table(header: t.Sequence[str], rows: t.Sequence[t.Sequence[str]]) -> list[str]:
@@ -151,15 +155,19 @@ def table(header: t.Sequence[str], rows: t.Sequence[t.Sequence[str]]) -> list[st
 def _cells(row: Row) -> tuple[str, ...]:
     workload, finding = row.workload, row.finding
     return (
-        workload.unit or "-",
-        workload.container_name,
-        workload.image,
+        printable(workload.unit or "-"),
+        printable(workload.container_name),
+        printable(_DIGEST.sub(r"\1…", workload.image)),
         workload.policy.value if workload.policy else "-",
         finding.status.value,
         _code(row),
         _short(row.before[0]),
         _short(row.after[0]),
     )
+
+
+def _who(workload: Workload) -> str:
+    return printable(workload.unit or workload.container_name)
 
 
 def _code(row: Row) -> str:

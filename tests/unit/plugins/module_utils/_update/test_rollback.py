@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure import names
@@ -252,6 +254,32 @@ def test_a_tag_that_cannot_be_put_back_is_told(host: Host) -> None:
     assert told(report) == {"app": ("failed", "unit_down")}
     assert "cannot be tagged" in str(row(report, "app").finding.error)
     assert row(report, "app").after == (None, None)
+
+
+@pytest.mark.parametrize("where", ["restart", "containers"])
+def test_a_defect_in_the_middle_costs_one_group_and_is_put_back(
+    host: Host, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Whatever an edge raises: the unit is back on its old image, and the other rows are told."""
+    other = "quay.io/team/other:1"
+    host.has(V1, other)
+    host.service("fine.service", Recipe("fine", other))
+    host.registry.publish(V2, other)
+    works, met = getattr(host, where), []
+
+    def once(*arguments: t.Any) -> t.Any:
+        if host.tags[APP] == V2.id and not met:
+            met.append(where)
+            raise OverflowError("timestamp out of range")
+        return works(*arguments)
+
+    monkeypatch.setattr(host, where, once)
+    report = host.update().run()
+    assert met
+    assert (host.tags[APP], host.running("app")) == (V1.id, V1.id)
+    assert {status for status, _reason in told(report).values()} <= {"rolled_back", "updated"}
+    assert told(report)["app"] == ("rolled_back", "internal_error") or told(report)["fine"][1] == "internal_error"
+    assert any("timestamp out of range" in str(one.finding.error) for one in report.rows)
 
 
 # Without a way back.

@@ -1,0 +1,17 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""Text of strangers (labels, names) made fit for a terminal."""
+
+from __future__ import annotations
+
+_LONGEST = 255
+
+
+def printable(text: str) -> str:
+    """The text with every character escaped that could move a cursor or break a line, and cut where it is absurd."""
+    shown = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in shown)

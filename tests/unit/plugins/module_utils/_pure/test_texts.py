@@ -1,0 +1,32 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What strangers wrote is shown without its power over a terminal."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.texts import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("web.service", "web.service"),
+        ("häfen.service", "häfen.service"),
+        ("ev\x1b[31m", "ev\\x1b[31m"),
+        ("two\nlines", "two\\nlines"),
+        ("right\u202eleft", "right\\u202eleft"),
+        ("x" * 300, "x" * 255 + "…"),
+    ],
+)
+def test_it_is_shown(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@given(st.text())
+def test_nothing_of_a_terminals_is_left(text: str) -> None:
+    assert printable(text).isprintable()
