@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What every integration test has: a clean real host of each distribution, images, and Ansible.
 
-The lab must run: hosts of both distributions, as ``make integration`` starts them.
+The lab must run: hosts of both distributions, as ``make integration`` starts them. Tests of one distribution touch nothing
+of the other, so ``-k trixie`` and ``-k bookworm`` may run side by side.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "lab")]
 
-from fleet import Fleet  # noqa: E402 (its place is known only now)
-from harness import Ansible  # noqa: E402
+from harness import Ansible  # noqa: E402 (its place is known only now)
 from lablib import units  # noqa: E402
 from lablib.host import Host  # noqa: E402
 from lablib.hostimage import DISTROS  # noqa: E402
@@ -27,6 +27,7 @@ from lablib.lab import Lab  # noqa: E402
 from lablib.lab import up as bring_up  # noqa: E402
 from lablib.paths import GATEWAY  # noqa: E402
 from lablib.proxy import FaultProxy  # noqa: E402
+from lablib.registry import SecureRegistry  # noqa: E402
 from locations import DROP_INS, PROXY_PORTS, SCRATCH  # noqa: E402
 from pushing import Push  # noqa: E402
 from secure import Vault  # noqa: E402
@@ -45,27 +46,20 @@ def distro(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def hosts(lab: Lab) -> Iterator[Mapping[str, Host]]:
-    """The hosts of these tests by distribution; left as clean as each test finds them."""
-    found = {name: lab.host(f"{name}-1") for name in DISTROS}
+def used() -> Iterator[dict[str, Host]]:
+    """The hosts that were used, by distribution; left as clean as each test finds them."""
+    found: dict[str, Host] = {}
     yield found
     for one in found.values():
         _clean(one)
 
 
 @pytest.fixture
-def host(hosts: Mapping[str, Host], distro: str) -> Host:
+def host(lab: Lab, used: dict[str, Host], distro: str) -> Host:
     """A host with nothing on it."""
-    _clean(hosts[distro])
-    return hosts[distro]
-
-
-@pytest.fixture
-def fleet(hosts: Mapping[str, Host]) -> Fleet:
-    """A clean host of each distribution at once, for what takes long and is done side by side."""
-    found = Fleet(tuple(hosts.values()))
-    found.each(_clean)
-    return found
+    used[distro] = lab.host(f"{distro}-1")
+    _clean(used[distro])
+    return used[distro]
 
 
 def _clean(host: Host) -> None:
@@ -84,20 +78,26 @@ def maker(lab: Lab) -> ImageMaker:
 
 
 @pytest.fixture
-def push(maker: ImageMaker) -> Push:
-    return Push(maker)
+def push(maker: ImageMaker, distro: str) -> Push:
+    return Push(maker, distro)
 
 
 @pytest.fixture
-def proxy(lab: Lab) -> Iterator[FaultProxy]:
+def proxy(lab: Lab, distro: str) -> Iterator[FaultProxy]:
     """A way to the registry that a test can break."""
-    with FaultProxy((GATEWAY, lab.registry.port), (GATEWAY, PROXY_PORTS.start)) as running:
+    with FaultProxy((GATEWAY, lab.registry.port), (GATEWAY, PROXY_PORTS[distro].start)) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def vault(lab: Lab) -> Vault:
-    """The secure registry, started where the lab has none yet."""
+def secure_registry(lab: Lab) -> SecureRegistry:
+    """Started where the lab has none yet."""
     registry = lab.secure_registry or bring_up(DISTROS[0], 1, True, print).secure_registry
     assert registry is not None
-    return Vault(registry)
+    return registry
+
+
+@pytest.fixture
+def vault(secure_registry: SecureRegistry, distro: str) -> Vault:
+    """The secure registry, and what opens it."""
+    return Vault(secure_registry, distro)

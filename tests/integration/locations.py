@@ -9,4 +9,5 @@ from __future__ import annotations
 SCRATCH = "/run/podfleet-integration"
 #: Where a test adds settings to a unit that the lab made.
 DROP_INS = "/run/systemd/system/it-*.service.d"
-PROXY_PORTS = range(5110, 5120)
+#: Where faulty ways to the registry listen, for each distribution, so that both can be tested at the same time.
+PROXY_PORTS = {"trixie": range(5110, 5120), "bookworm": range(5130, 5140)}

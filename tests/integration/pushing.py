@@ -16,12 +16,17 @@ PLATFORM = "linux/amd64"
 
 @dataclass(frozen=True)
 class Push:
-    """Push an image: ``push("web", version="2")``. No two repositories share an image."""
+    """Push an image: ``push("web", version="2")``. No two repositories share an image, and no two hosts a repository."""
 
     maker: ImageMaker
+    distro: str
+
+    def repository(self, name: str) -> str:
+        """The repository that an image of that name is pushed to."""
+        return f"it-{self.distro}-{name}"
 
     def __call__(self, name: str, *, tag: str = "latest", version: str = "1", **options: Any) -> Pushed:
-        return self.maker.push(f"it-{name}", tag, version=f"{name}-{version}", **options)
+        return self.maker.push(self.repository(name), tag, version=f"{self.distro}-{name}-{version}", **options)
 
 
 def id_of(pushed: Pushed) -> str:

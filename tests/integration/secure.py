@@ -28,13 +28,13 @@ class Vault:
     """The secure registry and what opens it."""
 
     registry: SecureRegistry
+    distro: str
 
     @property
     def push(self) -> Push:
         secure = self.registry
-        return Push(
-            ImageMaker(secure.address, ca_path=secure.ca_path, username=secure.username, password=secure.password)
-        )
+        maker = ImageMaker(secure.address, ca_path=secure.ca_path, username=secure.username, password=secure.password)
+        return Push(maker, self.distro)
 
     @property
     def pair(self) -> str:

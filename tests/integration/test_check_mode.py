@@ -26,7 +26,9 @@ def test_nothing_is_pulled_or_restarted(lab: Lab, host: Host, ansible: Ansible, 
     assert look(host) == before
     assert unit(host, "it-web.service") == unit_before
     asked = [request for request in lab.registry.requests(mark) if request.remote == host.address]
-    assert any(request.method == "HEAD" and "/it-web/manifests/" in request.path for request in asked)
+    assert any(
+        request.method == "HEAD" and f"/{push.repository('web')}/manifests/" in request.path for request in asked
+    )
     assert [request.path for request in asked if "/blobs/" in request.path] == []
     assert {request.user_agent for request in asked} == {"podfleet-autoupdate"}
 

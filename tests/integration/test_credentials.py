@@ -80,9 +80,9 @@ def test_an_authfile_that_is_missing_is_said(host: Host, ansible: Ansible) -> No
 
 
 @pytest.fixture
-def elsewhere(vault: Vault) -> Iterator[FaultProxy]:
+def elsewhere(vault: Vault, distro: str) -> Iterator[FaultProxy]:
     """The secure registry under another port, where no host has its CA."""
-    with FaultProxy((GATEWAY, vault.registry.port), (GATEWAY, PROXY_PORTS.start)) as running:
+    with FaultProxy((GATEWAY, vault.registry.port), (GATEWAY, PROXY_PORTS[distro].start)) as running:
         yield running
 
 

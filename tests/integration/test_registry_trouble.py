@@ -9,10 +9,8 @@ import contextlib
 from collections.abc import Collection, Iterator, Mapping
 
 import pytest
-from fleet import Fleet
 from harness import Ansible
 from lablib.host import Host
-from lablib.images import ImageMaker
 from lablib.lab import Lab
 from lablib.paths import GATEWAY
 from lablib.proxy import Fault, FaultProxy
@@ -39,11 +37,11 @@ BOUND_SECONDS = 60 + 40
 
 
 @pytest.fixture
-def proxies(lab: Lab) -> Iterator[Mapping[Fault, FaultProxy]]:
+def proxies(lab: Lab, distro: str) -> Iterator[Mapping[Fault, FaultProxy]]:
     """One way to the registry for each fault, all of them good as yet."""
     with contextlib.ExitStack() as stack:
         upstream = (GATEWAY, lab.registry.port)
-        listen = [(GATEWAY, port) for port in PROXY_PORTS]
+        listen = [(GATEWAY, port) for port in PROXY_PORTS[distro]]
         yield {fault: stack.enter_context(FaultProxy(upstream, place)) for fault, place in zip(FAULTS, listen)}
 
 
@@ -52,49 +50,41 @@ def name_of(fault: Fault) -> str:
 
 
 def test_what_is_not_known_is_left_alone(
-    fleet: Fleet, ansible: Ansible, push: Push, proxies: Mapping[Fault, FaultProxy]
+    host: Host, ansible: Ansible, push: Push, proxies: Mapping[Fault, FaultProxy]
 ) -> None:
     """Every fault at once, for some take until their bound."""
     old, other = push("troubled"), push("well")
-    reference = {fault: f"{proxy.address}/it-troubled:latest" for fault, proxy in proxies.items()}
-    troubled = [ContainerSpec(name_of(fault), reference[fault]) for fault in FAULTS]
-
-    def put_there(host: Host) -> None:
-        deploy_many(host, "it-troubled", troubled)
-        deploy(host, "it-well", image=other.reference)
-
-    fleet.each(put_there)
+    reference = {fault: old.reference.replace(push.maker.address, proxy.address, 1) for fault, proxy in proxies.items()}
+    deploy_many(host, "it-troubled", [ContainerSpec(name_of(fault), reference[fault]) for fault in FAULTS])
+    deploy(host, "it-well", image=other.reference)
     push("troubled", version="2")
     new = push("well", version="2")
-    before = fleet.each(look)
+    before = look(host)
     for fault, proxy in proxies.items():
         proxy.fault = fault
 
-    run = ansible.update(fleet.pattern)
+    run = ansible.update(host.name)
 
-    assert run.rc == 0, str(run)
-    after = fleet.each(look)
-    for host in fleet.hosts:
-        result, was, now = run.results[host.name], before[host.name], after[host.name]
-        assert len(result.rows) == len(FAULTS) + 1
-        assert result.verdicts()["it-well"] == ("updated", None)
-        assert now.images == {id_of(old), id_of(other), id_of(new)}
-        for fault, proxy in proxies.items():
-            row = result.row(name_of(fault))
-            assert row["status"] == "unknown"
-            assert row["reason"] in FAULTS[fault], f"{fault.value} on {host.name}: {row['error']}"
-            assert (row["changed"], row["podman_updated"]) == (False, "failed")
-            assert row["before"] == row["after"] == {"id": id_of(old), "digest": old.digest}
-            assert proxy.address in row["error"]
-            assert now.containers[name_of(fault)] == was.containers[name_of(fault)]
-            assert now.names[reference[fault]] == id_of(old)
-            assert run.warns(f"{reference[fault]}: unknown: {row['reason']}")
+    result, after = run.succeeded(), look(host)
+    assert len(result.rows) == len(FAULTS) + 1
+    assert result.verdicts()["it-well"] == ("updated", None)
+    assert after.images == {id_of(old), id_of(other), id_of(new)}
+    for fault, proxy in proxies.items():
+        row = result.row(name_of(fault))
+        assert row["status"] == "unknown"
+        assert row["reason"] in FAULTS[fault], f"{fault.value}: {row['error']}"
+        assert (row["changed"], row["podman_updated"]) == (False, "failed")
+        assert row["before"] == row["after"] == {"id": id_of(old), "digest": old.digest}
+        assert proxy.address in row["error"]
+        assert run.warns(f"{reference[fault]}: unknown: {row['reason']}")
+        assert after.containers[name_of(fault)] == before.containers[name_of(fault)]
+        assert after.names[reference[fault]] == id_of(old)
     assert run.duration < BOUND_SECONDS
 
 
 def test_the_caller_may_want_a_failure(host: Host, ansible: Ansible, push: Push, proxy: FaultProxy) -> None:
-    push("troubled")
-    deploy(host, "it-troubled", image=f"{proxy.address}/it-troubled:latest")
+    image = push("troubled")
+    deploy(host, "it-troubled", image=image.reference.replace(push.maker.address, proxy.address, 1))
     proxy.fault = Fault.REFUSE
 
     for check in (True, False):
@@ -104,10 +94,10 @@ def test_the_caller_may_want_a_failure(host: Host, ansible: Ansible, push: Push,
         assert (told["registry"], told["reason"]) == (proxy.address, "registry_unreachable")
 
 
-def test_a_tag_that_was_deleted_is_not_found(host: Host, ansible: Ansible, maker: ImageMaker, push: Push) -> None:
-    old = push("deleted", version=f"{host.name}-1")
+def test_a_tag_that_was_deleted_is_not_found(host: Host, ansible: Ansible, push: Push) -> None:
+    old = push("deleted")
     deploy(host, "it-deleted", image=old.reference)
-    maker.delete("it-deleted", old.digest)
+    push.maker.delete(push.repository("deleted"), old.digest)
     before = look(host)
 
     run = ansible.update(host.name)
@@ -117,12 +107,12 @@ def test_a_tag_that_was_deleted_is_not_found(host: Host, ansible: Ansible, maker
     assert look(host) == before
 
 
-def test_a_pull_that_fails_moves_nothing(host: Host, ansible: Ansible, maker: ImageMaker, push: Push) -> None:
+def test_a_pull_that_fails_moves_nothing(host: Host, ansible: Ansible, push: Push) -> None:
     """The manifests are there, and what they name is not."""
-    old = push("hollow", version=f"{host.name}-1")
+    old = push("hollow")
     deploy(host, "it-hollow", image=old.reference)
-    new = push("hollow", version=f"{host.name}-2")
-    maker._ask("DELETE", f"/v2/it-hollow/blobs/{id_of(new)}")
+    new = push("hollow", version="2")
+    push.maker._ask("DELETE", f"/v2/{push.repository('hollow')}/blobs/{id_of(new)}")
     before = look(host)
 
     assert ansible.update(host.name, check=True).succeeded().verdicts() == {"it-hollow": ("pending", "check_mode")}

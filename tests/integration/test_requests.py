@@ -31,7 +31,7 @@ def test_five_images_without_news_are_five_heads(lab: Lab, host: Host, ansible: 
     run, asked = check(lab, host, ansible)
 
     assert set(run.succeeded().verdicts().values()) == {("current", None)}
-    assert sorted(asked.heads) == [f"/v2/it-{name}/manifests/latest" for name in names]
+    assert sorted(asked.heads) == [f"/v2/{push.repository(name)}/manifests/latest" for name in names]
     assert asked.gets == []
     assert len(asked.requests) <= len(names) + 2
     (told,) = run.result.data["registries"]
@@ -46,7 +46,7 @@ def test_one_image_is_asked_for_once(lab: Lab, host: Host, ansible: Ansible, pus
     run, asked = check(lab, host, ansible)
 
     assert len(run.succeeded().rows) == 3
-    assert (asked.heads, asked.gets) == (["/v2/it-req-shared/manifests/latest"], [])
+    assert (asked.heads, asked.gets) == ([f"/v2/{push.repository('req-shared')}/manifests/latest"], [])
 
 
 def test_an_index_is_opened_only_when_it_is_new(lab: Lab, host: Host, ansible: Ansible, push: Push) -> None:
@@ -66,7 +66,10 @@ def test_an_index_is_opened_only_when_it_is_new(lab: Lab, host: Host, ansible: A
     assert result.row("it-multi")["after"] == {"id": id_of(new), "digest": new.digest}
     asked = Asked.by(host, lab.registry, mark).of_the_module
     digests = [new.digest, new.manifest_digests[PLATFORM]]
-    assert (len(asked.heads), asked.gets) == (1, [f"/v2/it-multi/manifests/{digest}" for digest in digests])
+    assert (len(asked.heads), asked.gets) == (
+        1,
+        [f"/v2/{push.repository('multi')}/manifests/{digest}" for digest in digests],
+    )
     assert look(host).runs("it-multi") == id_of(new)
 
     run, asked = check(lab, host, ansible)

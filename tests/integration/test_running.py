@@ -43,7 +43,8 @@ def test_the_system_python_is_found(host: Host, ansible: Ansible, push: Push) ->
 
 
 def test_the_short_name_is_enough_in_a_checkout(host: Host, ansible: Ansible, push: Push) -> None:
-    deploy(host, "it-short", image=push("short").reference)
+    image = push("short")
+    deploy(host, "it-short", image=image.reference)
     push("short", version="2")
 
     run = ansible.run(host.name, "image_autoupdate", {}, options=["--check"])
@@ -52,7 +53,7 @@ def test_the_short_name_is_enough_in_a_checkout(host: Host, ansible: Ansible, pu
     readable = ansible.run(host.name, "image_autoupdate", {}, options=["--check"], result_format="yaml")
     assert readable.rc == 0
     (line,) = (line for line in readable.stdout.splitlines() if line.strip().startswith("- it-short.service"))
-    assert line.split()[2:6] == ["it-short", f"{push.maker.address}/it-short:latest", "registry", "pending"]
+    assert line.split()[2:6] == ["it-short", image.reference, "registry", "pending"]
 
 
 def test_the_engine_needs_no_ansible(host: Host, ansible: Ansible, push: Push) -> None:

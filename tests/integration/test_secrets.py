@@ -51,7 +51,7 @@ def test_no_password_is_seen(host: Host, ansible: Ansible, vault: Vault, tmp_pat
     assert "image_autoupdate" in journal
     assert "Invoked with" in journal
     assert "podman images" in table
-    pulls = [line for line in lines.seen if "podman pull" in line and f"it-guarded@{new.digest}" in line]
+    pulls = [line for line in lines.seen if "podman pull" in line and new.pinned in line]
     assert any("--authfile=/run/podfleet-autoupdate/" in line for line in pulls) == right
     assert host.run(["find", "/run/podfleet-autoupdate", "-type", "f"]).stdout == ""
 

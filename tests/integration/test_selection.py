@@ -15,9 +15,8 @@ from pushing import Push
 WEB, DB, JOB = "it-web", "it-db", "it-job"
 CHOICES: list[tuple[dict[str, Any], set[str]]] = [
     ({"only": ["unit:it-w*"]}, {WEB}),
-    ({"only": ["unit:it-back.service"]}, {DB, JOB}),
-    ({"only": ["container:it-db"]}, {DB}),
-    ({"only": ["image:*/it-sel-job:*"]}, {JOB}),
+    ({"only": ["unit:it-back.service", "image:*-sel-web:*"]}, {WEB, DB, JOB}),
+    ({"only": ["image:*-sel-job:*"]}, {JOB}),
     ({"only": ["it-job"], "exclude": ["unit:it-back"]}, set()),
     ({"exclude": ["container:it-?b"]}, {WEB, JOB}),
     ({"policies": ["local"]}, {JOB}),
