@@ -4,11 +4,12 @@
 """What every integration test has: a clean real host of each distribution, images, and Ansible.
 
 The lab must run: hosts of both distributions, as ``make integration`` starts them. Tests of one distribution touch nothing
-of the other, so ``-k trixie`` and ``-k bookworm`` may run side by side.
+of the other, so with pytest-xdist («-n 2») both are tested side by side.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,19 @@ from lablib.registry import SecureRegistry  # noqa: E402
 from locations import DROP_INS, PROXY_PORTS, SCRATCH  # noqa: E402
 from pushing import Push  # noqa: E402
 from secure import Vault  # noqa: E402
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """One host, one test at a time: a worker takes a distribution, whatever «--dist» says."""
+    scheduler = importlib.import_module("xdist.scheduler").LoadScopeScheduling(config, log)
+    scheduler._split_scope = _distribution_of
+    return scheduler
+
+
+def _distribution_of(node_id: str) -> str:
+    (name,) = (name for name in DISTROS if f"[{name}" in node_id)
+    return name
 
 
 @pytest.fixture(scope="session")
