@@ -82,12 +82,15 @@ class Connection:
         """
         if self._scheme is not None:
             return self.fetch(method, f"{self._scheme}://{self.host}{path}", headers)
+        refusal: RegistryError | None = None
         try:
             answer = self.fetch(method, f"https://{self.host}{path}", headers)
             self._scheme = "https"
         except RegistryError as error:
             if not self.insecure or error.reason not in (Reason.TLS, Reason.REGISTRY_UNREACHABLE):
                 raise
+            refusal = error
+        if refusal is not None:  # Not within the handler: the first failure must not be told as the second one's cause.
             answer = self.fetch(method, f"http://{self.host}{path}", headers)
             self._scheme = "http"
         return answer
@@ -147,6 +150,9 @@ class Connection:
             raise
         if deadline.expired:  # Where no length was announced, the end of the connection looks like that of the body.
             raise self._late(url)
+        told = response.headers.get("Content-Length", "")
+        if method != "HEAD" and told.isdigit() and int(told) != len(body):  # urllib3's version 1 does not look.
+            raise RegistryError(f"{self.host} cut its answer short", Reason.REGISTRY_UNREACHABLE)
         with self._lock:
             self.counters.bytes += len(body)
         return Answer(response.status_code, response.headers, body)
@@ -260,6 +266,11 @@ def _tls_context(host: str, insecure: bool, ca_path: str | None) -> ssl.SSLConte
         context.verify_mode = ssl.CERT_NONE
         return context
     context = ssl.create_default_context()
+    # urllib3 compares the certificate with the host itself, also where that is an IP address, for which its version 1
+    # would give the context no name to compare.
+    context.check_hostname = False
+    # Python 3.13 asks more of a CA than podman does, and refuses what "openssl req -x509" makes.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     own = [ca_path] if ca_path else []
     for path in own + sorted(str(path) for folder in _CERTS_D for path in pathlib.Path(folder, host).glob("*.crt")):
         _trust(context, path)

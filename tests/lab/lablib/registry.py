@@ -10,7 +10,7 @@ import shutil
 import socket
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import keys, state
@@ -174,7 +174,7 @@ class SecureRegistry(Registry):
 
     name: str = SECURE
     port: int = SECURE_PORT
-    password: str = ""
+    password: str = field(default="", repr=False)
     username: str = keys.SECURE_USER
 
     @property

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
 import pathlib
 import ssl
 import typing as t
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.transport import TlsOptions
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import RegistryError
@@ -74,12 +79,48 @@ def test_another_ca_helps_nothing(authority: trustme.CA, tmp_path: pathlib.Path)
     assert caught.value.reason is Reason.TLS
 
 
-def test_a_certificate_of_another_host_is_not_trusted(authority: trustme.CA, ca_path: str) -> None:
-    context = _context(authority, "registry.example.com")
-    with Server(always(manifest()), context) as server, pytest.raises(RegistryError) as caught:
-        resolve(server.address, insecure=False, tls=TlsOptions(ca_path=ca_path))
+@pytest.mark.parametrize("asked", ["127.0.0.1", "localhost"])
+def test_a_certificate_of_another_host_is_not_trusted(authority: trustme.CA, ca_path: str, asked: str) -> None:
+    """By address and by name: libraries compare the two in different places."""
+    with Server(always(manifest()), _context(authority, "elsewhere.example.com")) as server:
+        address = server.address.replace("127.0.0.1", asked)
+        with pytest.raises(RegistryError) as caught:
+            resolve(address, insecure=False, tls=TlsOptions(ca_path=ca_path))
     assert caught.value.reason is Reason.TLS
-    assert "127.0.0.1" in str(caught.value)
+    assert asked in str(caught.value)
+    assert server.asked == []
+
+
+def _plain_ca(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+    """The files of a CA without a key usage, which signs itself as 127.0.0.1, and of its key."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(private, hashes.SHA256())
+    )
+    ca, key = folder / "plain.crt", folder / "plain.key"
+    ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return ca, key
+
+
+def test_a_ca_that_says_nothing_of_its_use_is_a_ca(tmp_path: pathlib.Path) -> None:
+    """As podman has it: Python 3.13 would refuse what an administrator makes with one openssl command."""
+    ca, key = _plain_ca(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ca, key)
+    with Server(always(manifest()), context) as server:
+        assert resolve(server.address, insecure=False, tls=TlsOptions(ca_path=str(ca))).digest == DIGEST
 
 
 @pytest.mark.parametrize("by_task", [True, False])
