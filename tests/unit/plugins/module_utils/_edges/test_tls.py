@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 import pathlib
 import ssl
@@ -33,6 +33,8 @@ from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._ed
     raw_server,
     resolve,
 )
+
+_Key = ec.EllipticCurvePrivateKey
 
 
 @pytest.fixture(scope="module")
@@ -91,34 +93,35 @@ def test_a_certificate_of_another_host_is_not_trusted(authority: trustme.CA, ca_
     assert server.asked == []
 
 
-def _plain_ca(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
-    """The files of a CA without a key usage, which signs itself as 127.0.0.1, and of its key."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    certificate = (
-        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(private, hashes.SHA256())
+def _signed(subject: str, issuer: str, key: _Key, by: _Key, *, ca: bool) -> x509.Certificate:
+    """A certificate for 127.0.0.1 without a key usage."""
+    now = dt.datetime.now(dt.timezone.utc)
+    names = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, one)]) for one in (issuer, subject)]
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    builder = x509.CertificateBuilder(*names, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - dt.timedelta(days=1)).not_valid_after(now + dt.timedelta(days=1))
+    builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+    return builder.add_extension(x509.SubjectAlternativeName([address]), critical=False).sign(by, hashes.SHA256())
+
+
+def _plain_files(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+    """The files of a CA, and of the certificate with its key that it has signed."""
+    authority, server = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    ca, chain = folder / "ca.crt", folder / "server.pem"
+    pem = serialization.Encoding.PEM
+    ca.write_bytes(_signed("plain", "plain", authority, authority, ca=True).public_bytes(pem))
+    chain.write_bytes(
+        _signed("127.0.0.1", "plain", server, authority, ca=False).public_bytes(pem)
+        + server.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    ca, key = folder / "plain.crt", folder / "plain.key"
-    ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key.write_bytes(
-        private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return ca, key
+    return ca, chain
 
 
 def test_a_ca_that_says_nothing_of_its_use_is_a_ca(tmp_path: pathlib.Path) -> None:
     """As podman has it: Python 3.13 would refuse what an administrator makes with one openssl command."""
-    ca, key = _plain_ca(tmp_path)
+    ca, chain = _plain_files(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(ca, key)
+    context.load_cert_chain(chain)
     with Server(always(manifest()), context) as server:
         assert resolve(server.address, insecure=False, tls=TlsOptions(ca_path=str(ca))).digest == DIGEST
 
