@@ -91,7 +91,7 @@ workloads:
       returned: success
       sample: registry
     shared_with:
-      description: Containers on the same reference that take no part; they meet a moved tag at their next start.
+      description: Containers on the same reference that no run updates; they meet a moved tag at their next start.
       type: list
       elements: str
       returned: success

@@ -158,7 +158,7 @@ updates:
       returned: success and failure
       sample: registry
     shared_with:
-      description: Containers on the same reference that take no part; they meet a moved tag at their next start.
+      description: Containers on the same reference that no run updates; they meet a moved tag at their next start.
       type: list
       elements: str
       returned: success and failure

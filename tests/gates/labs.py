@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -14,14 +15,15 @@ from pathlib import Path
 import places
 import trees
 import venvs
-from running import GateError, Lane, Log
+from running import GateError, Lane, Log, locked
 
 DISTRIBUTIONS = ("trixie", "bookworm")
 _SCENARIOS = places.ROOT / "extensions" / "molecule"
 
 
 def integration_lanes() -> list[Lane]:
-    return [Lane("pytest on the lab", _integration, live=True)]
+    """A lane for each distribution's host: most of the time is spent waiting for it."""
+    return [Lane(f"pytest on {one}", functools.partial(_integration, one)) for one in DISTRIBUTIONS]
 
 
 def molecule_lanes() -> list[Lane]:
@@ -43,16 +45,13 @@ def up(log: Log) -> None:
         )
 
 
-def _integration(log: Log) -> None:
+def _integration(distribution: str, log: Log) -> None:
     tests = places.ROOT / "tests" / "integration"
     if not any(tests.rglob("test_*.py")):
         raise GateError("tests/integration has no tests")
     binaries, env = _room_on_the_lab(venvs.INTEGRATION, log)
-    # A worker for each distribution's host: most of the time is spent waiting for hosts.
-    side_by_side = ["-n", str(len(DISTRIBUTIONS)), "--dist", "loadgroup"]
-    log.run(
-        [binaries / "python", "-m", "pytest", "-p", "no:cacheprovider", "--durations=10", *side_by_side, tests], env=env
-    )
+    only = ["-k", distribution]  # Every test has the distribution in its name: the fixture's parameter.
+    log.run([binaries / "python", "-m", "pytest", "-p", "no:cacheprovider", "--durations=10", *only, tests], env=env)
 
 
 def _molecule(log: Log) -> None:
@@ -75,7 +74,8 @@ def _room_on_the_lab(room: venvs.Room, log: Log) -> tuple[Path, dict[str, str]]:
     """A running lab, a virtual environment, and an environment in which Ansible finds this checkout and the lab's hosts."""
     binaries, env = venvs.tool(room, log)
     collections = trees.link()
-    up(log)
+    with locked("lab", log):
+        up(log)
     return binaries, env | {
         "ANSIBLE_CONFIG": str(places.ROOT / "ansible.cfg"),
         "ANSIBLE_COLLECTIONS_PATH": str(collections),

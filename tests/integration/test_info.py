@@ -38,7 +38,8 @@ def test_the_same_workloads_are_listed(lab: Lab, host: Host, ansible: Ansible, p
     assert (workload["running"]["digest"], workload["running"]["platform"]) == (web.digest, PLATFORM)
     active = {"load_state": "loaded", "active_state": "active", "sub_state": "running", "job_running": False}
     assert workload["unit_state"] == active
-    assert workload["shared_with"] == ["it-plain"]
+    # What would be refused is not updated either, and meets a moved tag like what takes no part.
+    assert workload["shared_with"] == ["it-plain", "it-wrong"]
     assert workload["container_id"] == before.containers["it-web"].id
     refused = {entry["container_name"]: entry["reason"] for entry in result.data["workloads"] if entry["error"]}
     assert refused == {"it-wrong": "invalid_policy", "it-by-hand": "no_unit_label"}

@@ -60,4 +60,4 @@ def test_a_pattern_without_a_match_is_said(host: Host, ansible: Ansible, push: P
 
 def test_an_unusable_parameter_is_said(host: Host, ansible: Ansible) -> None:
     assert "the pattern 'unit:' is empty" in ansible.update(host.name, only=["unit:"]).failed().data["msg"]
-    assert "timeout must be greater than 0" in ansible.update(host.name, timeout=0).failed().data["msg"]
+    assert "timeout must be between 1 and 86400, not 0" in ansible.update(host.name, timeout=0).failed().data["msg"]

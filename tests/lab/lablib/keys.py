@@ -41,10 +41,9 @@ def make_certificates(paths: LabPaths) -> None:
     )
     if not server.exists():
         new = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        run(
-            [*new, "-x509", "-days", "30", "-subj", "/CN=podfleet lab CA", "-keyout", str(ca_key), "-out", str(ca)],
-            timeout=30,
-        )
+        # Python 3.13 refuses a CA that does not say what its key is for.
+        authority = ["-x509", "-days", "30", "-subj", "/CN=podfleet lab CA", "-addext", "keyUsage=critical,keyCertSign"]
+        run([*new, *authority, "-keyout", str(ca_key), "-out", str(ca)], timeout=30)
         run([*new, "-subj", f"/CN={GATEWAY}", "-keyout", str(server_key), "-out", str(request)], timeout=30)
         extensions = folder / "server.ext"
         extensions.write_text(f"subjectAltName=IP:{GATEWAY}\nextendedKeyUsage=serverAuth\n", encoding="ascii")
