@@ -39,6 +39,6 @@ def _ansible_test(log: Log) -> None:
     """On the current core: modules and module_utils on the oldest Python of managed hosts, the rest on the controller's."""
     oldest = interpreters.HOST_VERSIONS[0]
     python, _path = interpreters.find_first(interpreters.TOOL_VERSIONS, log)
-    # It forks for each test and waits most of the time: several workers, although the lanes beside it keep the cores busy.
-    argv = ["units", "--requirements", "--num-workers", "4", "--target-python", f"venv/{oldest}", "--color", "no"]
+    # It forks for each test and waits most of the time: two workers, although the lanes beside it keep the cores busy.
+    argv = ["units", "--requirements", "--num-workers", "2", "--target-python", f"venv/{oldest}", "--color", "no"]
     run_ansible_test("units", python, argv, log)
