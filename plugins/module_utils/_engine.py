@@ -20,11 +20,11 @@ from ._edges.procfs import ProcFs
 from ._pure.credentials import Credential
 from ._pure.errors import InputError, MissingLibraryError, UnitError
 from ._pure.policies import Policy
-from ._pure.reasons import Reason, Status
+from ._pure.reasons import Status
 from ._pure.selection import Selection
 from ._update.discover import Discovery, discover
 from ._update.flow import Options, Update, World
-from ._update.report import Report, identity, row_warning
+from ._update.report import Report, identity, row_warning, unchecked_warning
 
 if t.TYPE_CHECKING:
     from ._pure.units import UnitFacts
@@ -126,18 +126,14 @@ def inventory(settings: Settings) -> Inventory:
     _must_be_usable(settings)
     selection = Selection.parse(settings.only, settings.exclude)
     discovery = discover(Podman(), ProcFs(), selection, settings.policies)
-    warnings = [
-        f"only: the pattern {pattern!r} matches no container that takes part in updates"
-        for pattern in discovery.unused_patterns
-    ]
+    warnings = discovery.pattern_warnings()
     names = {one.unit for one in discovery.workloads if one.unit and one.finding is None}
     units: dict[str, UnitFacts] = {}
     try:
         with contextlib.ExitStack() as stack:
             units = _system_bus(settings, stack)().facts(names) if names else {}
     except (UnitError, MissingLibraryError) as error:
-        said = f"the Python library {error.library} is missing" if isinstance(error, MissingLibraryError) else error
-        warnings.append(f"{Reason.UNITS_NOT_CHECKED.value}: {said}")
+        warnings.append(unchecked_warning(error))
     warnings += [row_warning(one, reason) for one in discovery.workloads for reason in one.warnings]
     return Inventory(discovery, units, tuple(warnings))
 

@@ -34,6 +34,13 @@ class Discovery:
     snapshot: Snapshot
     unused_patterns: tuple[str, ...]
 
+    def pattern_warnings(self) -> list[str]:
+        """A warning for each pattern that is most likely a typing error."""
+        return [
+            f"only: the pattern {pattern!r} matches no container that takes part in updates"
+            for pattern in self.unused_patterns
+        ]
+
 
 @dataclass(frozen=True)
 class _Candidate:

@@ -23,7 +23,7 @@ from .activate import Outcome, Transaction
 from .discover import Discovery, discover
 from .groups import Change, Member, form_groups
 from .protocols import Processes, Registry, Store, Units
-from .report import Report, Row, row_warning
+from .report import Report, Row, row_warning, unchecked_warning
 from .resolve import resolve_all, with_one_image_per_tag
 
 
@@ -85,8 +85,7 @@ class Update:
     def _decide(self) -> tuple[Discovery, dict[str, Decision]]:
         options, world = self._options, self._world
         discovery = discover(world.store, world.processes, options.selection, options.policies)
-        for pattern in discovery.unused_patterns:
-            self._warnings.append(f"only: the pattern {pattern!r} matches no container that takes part in updates")
+        self._warnings += discovery.pattern_warnings()
 
         def registry() -> Registry:
             self._registry = world.registry(discovery)
@@ -111,26 +110,20 @@ class Update:
             units = self._world.units()
             facts = units.facts({t.cast("str", one.unit) for one in pending})
             findings = {one.container_id: _unit_objection(one, facts, units) for one in pending}
-        except UnitError as error:
-            if must_answer:
+        except (UnitError, MissingLibraryError) as error:
+            findings = {}
+            if not must_answer:
+                self._warnings.append(unchecked_warning(error))
+            elif isinstance(error, MissingLibraryError):
+                raise
+            else:
                 refused = Finding(Status.FAILED, error.reason, str(error))
                 findings = {one.container_id: refused for one in pending}
-            else:
-                findings = {}
-                self._warn_unchecked(str(error))
-        except MissingLibraryError as error:
-            if must_answer:
-                raise
-            findings = {}
-            self._warn_unchecked(f"the Python library {error.library} is missing")
         left = {
             key: Decision(finding, decision.digest) if (finding := findings.get(key)) else decision
             for key, decision in decisions.items()
         }
         return with_one_image_per_tag(discovery.workloads, left, discovery.snapshot)
-
-    def _warn_unchecked(self, why: str) -> None:
-        self._warnings.append(f"{Reason.UNITS_NOT_CHECKED.value}: {why}")
 
     def _activate(self, discovery: Discovery, decisions: t.Mapping[str, Decision]) -> dict[str, Outcome]:
         changes = [Change(one, target) for one in discovery.workloads if (target := decisions[one.container_id].target)]

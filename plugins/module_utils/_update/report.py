@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 from .._pure.decisions import Finding, Workload
+from .._pure.errors import MissingLibraryError, UnitError
 from .._pure.questions import RegistryUsage
 from .._pure.reasons import PODMAN_UPDATED, Reason, Status
 from .._pure.texts import printable
@@ -143,6 +144,14 @@ class Report:
 def row_warning(workload: Workload, reason: Reason) -> str:
     """One warning about one container."""
     return f"{_who(workload)}: {reason.value}: {reason.text}"
+
+
+def unchecked_warning(error: UnitError | MissingLibraryError) -> str:
+    """The warning that systemd could not be asked, and why."""
+    why = str(error)
+    if isinstance(error, MissingLibraryError):
+        why = f"the Python library {error.library} is missing"
+    return f"{Reason.UNITS_NOT_CHECKED.value}: {why}"
 
 
 def table(header: t.Sequence[str], rows: t.Sequence[t.Sequence[str]]) -> list[str]:

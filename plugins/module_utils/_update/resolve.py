@@ -21,7 +21,6 @@ from .._pure.records import ImageRecord, Snapshot
 from .discover import local_names
 from .protocols import Registry
 
-_CURRENT = Status.CURRENT
 _Answer = t.Union[RemoteImage, RegistryError]
 
 
@@ -59,13 +58,17 @@ def with_one_image_per_tag(
     settled = dict(decisions)
     for one in workloads:
         decided = decisions[one.container_id]
-        if one.policy is not Policy.LOCAL or one.finding or not (decided.target or decided.finding.status is _CURRENT):
+        if (
+            one.policy is not Policy.LOCAL
+            or one.finding
+            or not (decided.target or decided.finding.status is Status.CURRENT)
+        ):
             continue
         target = moving.get(one.resolved_name)
         if target is None:
             settled[one.container_id] = _decide_local(one, names)
         elif target.id is not None and target.id == one.image_id:
-            settled[one.container_id] = Decision(Finding(_CURRENT), one.image_digest)
+            settled[one.container_id] = Decision(Finding(Status.CURRENT), one.image_digest)
         else:
             settled[one.container_id] = Decision(Finding(Status.PENDING), one.image_digest, target)
     return settled
