@@ -154,15 +154,15 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils import _engine
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible import arguments, entry
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.inventory import inventory
 
 
 def main() -> t.NoReturn:
     module = AnsibleModule(argument_spec={**arguments.SELECTION}, supports_check_mode=True)
 
     def body() -> dict[str, t.Any]:
-        return _engine.inventory(arguments.settings(module.params)).to_result()
+        return inventory(arguments.settings(module.params)).to_result()
 
     entry.run(module, body, libraries=("dbus",))
 

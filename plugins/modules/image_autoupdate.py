@@ -300,8 +300,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils import _engine
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible import arguments, entry
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.autoupdate import autoupdate
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Status
 
 
@@ -324,7 +324,7 @@ def main() -> t.NoReturn:
     )
 
     def body() -> dict[str, t.Any]:
-        report = _engine.autoupdate(arguments.settings(module.params), check_mode=module.check_mode)
+        report = autoupdate(arguments.settings(module.params), check_mode=module.check_mode)
         return report.to_result(fail_on=module.params["fail_on"])
 
     entry.run(module, body, libraries=("dbus", "requests"))

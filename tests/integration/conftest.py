@@ -29,7 +29,7 @@ from lablib.lab import up as bring_up  # noqa: E402
 from lablib.paths import GATEWAY  # noqa: E402
 from lablib.proxy import FaultProxy  # noqa: E402
 from lablib.registry import SecureRegistry  # noqa: E402
-from locations import DROP_INS, PROXY_PORTS, SCRATCH  # noqa: E402
+from locations import DROP_INS, LANE, PROXY_PORTS, SCRATCH  # noqa: E402
 from pushing import Push  # noqa: E402
 from secure import Vault  # noqa: E402
 
@@ -71,7 +71,7 @@ def used() -> Iterator[dict[str, Host]]:
 @pytest.fixture
 def host(lab: Lab, used: dict[str, Host], distro: str) -> Host:
     """A host with nothing on it."""
-    used[distro] = lab.host(f"{distro}-1")
+    used[distro] = lab.host(f"{distro}-{LANE}")
     _clean(used[distro])
     return used[distro]
 

@@ -5,9 +5,16 @@
 
 from __future__ import annotations
 
+import os
+
+#: Which of each distribution's hosts is used. Several people, or runs, of one machine take one each: «PODFLEET_LANE=2».
+LANE = int(os.environ.get("PODFLEET_LANE", "1"))
 #: What tests put on a host beside units; taken away with them.
 SCRATCH = "/run/podfleet-integration"
 #: Where a test adds settings to a unit that the lab made.
 DROP_INS = "/run/systemd/system/it-*.service.d"
 #: Where faulty ways to the registry listen, for each distribution, so that both can be tested at the same time.
-PROXY_PORTS = {"trixie": range(5110, 5120), "bookworm": range(5130, 5140)}
+PROXY_PORTS = {
+    "trixie": range(5130 + 20 * (LANE - 1), 5140 + 20 * (LANE - 1)),
+    "bookworm": range(5140 + 20 * (LANE - 1), 5150 + 20 * (LANE - 1)),
+}

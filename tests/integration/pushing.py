@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lablib.images import ImageMaker, Pushed
+from locations import LANE
 
 #: The platform of all images that say nothing else.
 PLATFORM = "linux/amd64"
@@ -23,10 +24,10 @@ class Push:
 
     def repository(self, name: str) -> str:
         """The repository that an image of that name is pushed to."""
-        return f"it-{self.distro}-{name}"
+        return f"it-{self.distro}-{LANE}-{name}"
 
     def __call__(self, name: str, *, tag: str = "latest", version: str = "1", **options: Any) -> Pushed:
-        return self.maker.push(self.repository(name), tag, version=f"{self.distro}-{name}-{version}", **options)
+        return self.maker.push(self.repository(name), tag, version=f"{self.distro}-{LANE}-{name}-{version}", **options)
 
 
 def id_of(pushed: Pushed) -> str:

@@ -20,8 +20,9 @@ from sight import look
 VENV = f"{SCRATCH}/venv"
 _WITHOUT_ANSIBLE = """import importlib.util, json, sys
 assert importlib.util.find_spec("ansible") is None, "ansible is importable here"
-from module_utils import _engine
-report = _engine.autoupdate(_engine.Settings(), check_mode=True)
+from module_utils._engine.autoupdate import autoupdate
+from module_utils._engine.settings import Settings
+report = autoupdate(Settings(), check_mode=True)
 assert not any(name.partition(".")[0].startswith("ansible") for name in sys.modules)
 print(json.dumps(report.to_result(fail_on=["failed"])))
 """

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._engine import Settings
+from .._engine.settings import Access, Settings
 from .._pure.credentials import Credential
 from .._pure.policies import Policy
 
@@ -46,6 +46,18 @@ CREDENTIALS: dict[str, t.Any] = {
 }
 
 
+def access(params: t.Mapping[str, t.Any]) -> Access:
+    """What a module with the credentials fragment was told of registries; the others keep the defaults."""
+    return Access(
+        credentials={
+            one["registry"]: Credential(one["username"], one["password"]) for one in params.get("credentials", ())
+        },
+        authfile=params.get("authfile"),
+        validate_certs=params.get("validate_certs"),
+        ca_path=params.get("ca_path"),
+    )
+
+
 def settings(params: t.Mapping[str, t.Any]) -> Settings:
     """The engine's settings from a module's parameters; what a module does not offer keeps its default."""
     given = {name: params[name] for name in ("rollback", "timeout", "parallel") if name in params}
@@ -53,11 +65,6 @@ def settings(params: t.Mapping[str, t.Any]) -> Settings:
         only=tuple(params["only"]),
         exclude=tuple(params["exclude"]),
         policies=frozenset(map(Policy, params["policies"])),
-        credentials={
-            one["registry"]: Credential(one["username"], one["password"]) for one in params.get("credentials", ())
-        },
-        authfile=params.get("authfile"),
-        validate_certs=params.get("validate_certs"),
-        ca_path=params.get("ca_path"),
+        access=access(params),
         **given,
     )

@@ -99,16 +99,82 @@ class Reason(_Code):
         "no_local_tag",
         "The reference names no image in local storage any more. Build or tag the image again.",
     )
+    # What was asked for is not (quite) an image that is there.
+    IMAGE_UNKNOWN = (
+        "image_unknown",
+        "Nothing that was looked at holds an image of that name. Check the spelling, or pull it.",
+    )
+    BAD_REFERENCE = (
+        "bad_reference",
+        "The name does not follow the grammar of image references. The message says where it breaks it.",
+    )
+    BAD_ID = ("bad_id", "What follows sha256: must be the 64 hex digits of an image ID.")
+    UNSUPPORTED_TRANSPORT = (
+        "unsupported_transport",
+        "An image behind this transport cannot be looked up or pulled in this way. The message says what can.",
+    )
+    NOT_A_MANIFEST_LIST = ("not_a_manifest_list", "The name is that of an image, not of a manifest list.")
+    ARCHIVE_UNREADABLE = (
+        "archive_unreadable",
+        "The file or folder cannot be opened. Check that it is there and that this user may read it.",
+    )
+    ARCHIVE_INVALID = (
+        "archive_invalid",
+        "The file or folder is damaged, or is not what its transport says. Make or copy it again.",
+    )
+    AMBIGUOUS = (
+        "ambiguous",
+        "The source holds several images and was not told which one. Name one by :reference or :@index.",
+    )
+    CORRUPTED = (
+        "corrupted",
+        "The image is recorded in local storage, but parts of it are missing. Pull it again, or remove it.",
+    )
+    ID_NOT_CONFIG = (
+        "id_not_config",
+        "The engine's own ID of this image is not its config digest, and the config digest cannot be told.",
+    )
+    ENGINE_FAILED = (
+        "engine_failed",
+        "The container engine could not be asked. Check that it is installed and running; the message says more.",
+    )
     # The registry did not answer the question.
     AUTH_REQUIRED = ("auth_required", "The registry wants (other) credentials for this repository.")
     BLOCKED = ("blocked", "registries.conf blocks this registry.")
     NOT_FOUND = ("not_found", "The registry knows no such repository, tag or platform.")
+    AUTHFILE_UNTRUSTED = (
+        "authfile_untrusted",
+        "The label io.containers.autoupdate.authfile comes from the image, or names a file that others can write. Set it"
+        " on the container, and let the file belong to root or the scope's user, writable by nobody else.",
+    )
+    CREDENTIAL_HELPER = (
+        "credential_helper",
+        "The credential helper that the authfile names could not be run, or gave no credential.",
+    )
+    REQUEST_BUDGET = (
+        "request_budget",
+        "The request budget, or what is left of the registry's own quota, does not allow to ask. Raise request_budget,"
+        " log in, or run again when the quota is renewed.",
+    )
     RATE_LIMITED = ("rate_limited", "The registry's request limit is used up. Run again later, or log in.")
     REGISTRY_INVALID = ("registry_invalid", "The registry's answer is not one that the distribution spec allows.")
     REGISTRY_UNREACHABLE = ("registry_unreachable", "The registry cannot be reached, or does not answer in time.")
     TLS = ("tls", "The registry's certificate is not trusted. Install its CA, or declare the registry insecure.")
     # The update went wrong.
     PULL_FAILED = ("pull_failed", "podman could not pull the image; nothing was changed. Its message says why.")
+    BY_ID = ("by_id", "An image that is named by its ID cannot be asked of a registry. Name it by its reference.")
+    TAG_MOVED = (
+        "tag_moved",
+        "Between the decision and the pull the tag moved to another image, which was refused. Run again.",
+    )
+    SIGNATURE_REJECTED = (
+        "signature_rejected",
+        "policy.json does not accept the image's signature, or asks for one that it does not have.",
+    )
+    NO_SPACE = (
+        "no_space",
+        "The image does not fit into the storage with the headroom that was asked for. Free space, or lower headroom.",
+    )
     STORE_FAILED = ("store_failed", "podman could not read or tag an image in local storage. Its message says why.")
     ROLLBACK_UNSAFE = (
         "rollback_unsafe",

@@ -17,9 +17,10 @@ import time
 
 def main(words: list[str]) -> None:
     begin = time.monotonic()
-    engine = importlib.import_module("module_utils._engine")
+    engine = importlib.import_module("module_utils._engine.autoupdate")
+    settings = importlib.import_module("module_utils._engine.settings")
     imported = time.monotonic()
-    report = engine.autoupdate(engine.Settings(), check_mode=words == ["check"])
+    report = engine.autoupdate(settings.Settings(), check_mode=words == ["check"])
     ended = time.monotonic()
     told = {
         "import_seconds": imported - begin,

@@ -41,7 +41,15 @@ MASKED = (
     "systemd-udevd.service",
 )
 # Off for root and for users, but not masked: tests may want to start them.
-DISABLED = ("podman-auto-update.timer", "podman-auto-update.service", "podman.service", "podman-restart.service")
+DISABLED = (
+    "podman-auto-update.timer",
+    "podman-auto-update.service",
+    "podman.service",
+    "podman-restart.service",
+    "docker.service",
+    "docker.socket",
+    "containerd.service",
+)
 
 _SSHD = f"""# Keys come from the machine that runs the lab, new ones for each lab.
 HostKey {GUEST_DIR}/ssh_host_ed25519_key

@@ -19,7 +19,7 @@ SUBNET = "10.78.0.0/24"
 GATEWAY = "10.78.0.1"
 PLAIN_PORT = 5000
 SECURE_PORT = 5443
-PROXY_PORTS = range(5100, 5140)
+PROXY_PORTS = range(5100, 5300)
 
 
 def default_cache_dir() -> Path:

@@ -1,0 +1,42 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""The engine's front door for updates: settings in, report out. It knows nothing of Ansible."""
+
+from __future__ import annotations
+
+import contextlib
+
+from .._edges.credentials import CredentialFiles
+from .._edges.podman import Podman
+from .._edges.procfs import ProcFs
+from .._pure.selection import Selection
+from .._update.flow import Options, Update, World
+from .._update.report import Report
+from .joining import registries, system_bus
+from .settings import REGISTRY_WIDTH, Settings, must_be_root, must_be_usable
+
+
+def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
+    """Run the whole flow over the system's containers; in check mode only say what it would do.
+
+    Raises:
+        InputError: A setting is unusable.
+        EngineError: The host could not be looked at; nothing was changed.
+        MissingLibraryError: dbus-python or requests is needed and not there.
+    """
+    must_be_root()
+    must_be_usable(settings)
+    selection = Selection.parse(settings.only, settings.exclude)
+    files = CredentialFiles(settings.access.credentials, settings.access.authfile)
+    with contextlib.ExitStack() as stack:
+        podman = Podman(stack.enter_context(files.for_podman()), verify_tls=settings.access.validate_certs)
+        world = World(podman, ProcFs(), registries(settings.access, files), system_bus(settings, stack))
+        update = Update(
+            world,
+            Options(selection, settings.policies, settings.rollback, settings.parallel, REGISTRY_WIDTH),
+        )
+        return update.check() if check_mode else update.run()

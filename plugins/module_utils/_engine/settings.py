@@ -1,0 +1,84 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""What a caller of the engine may set, and what is refused before anything is looked at."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import typing as t
+from dataclasses import dataclass, field
+
+from .._pure.credentials import Credential
+from .._pure.errors import InputError
+from .._pure.policies import Policy
+
+#: Measured: more at once gains nothing on a registry's side, and is impolite.
+REGISTRY_WIDTH = 8
+REGISTRY_SECONDS = 30.0
+_LONGEST_TIMEOUT = 24 * 3600
+_WIDEST = 100
+
+
+@dataclass(frozen=True)
+class Access:
+    """What the caller says of registries: credentials by registry, an authfile's path, and TLS.
+
+    C(validate_certs) is None where registries.conf decides.
+    """
+
+    credentials: t.Mapping[str, Credential] = field(default_factory=dict)
+    authfile: str | None = None
+    validate_certs: bool | None = None
+    ca_path: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a caller may set. C(timeout) bounds a restart, in seconds."""
+
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    policies: frozenset[Policy] = frozenset(Policy)
+    rollback: bool = True
+    timeout: float = 180.0
+    parallel: int = 8
+    access: Access = field(default_factory=Access)
+
+
+def must_be_root() -> None:
+    """Refuse to look at the containers of somebody else than root.
+
+    Raises:
+        InputError: This process is not root's.
+    """
+    if os.geteuid() != 0:
+        raise InputError("scope system means root's containers: run as root, in Ansible with become: true")
+
+
+def must_be_usable(settings: Settings) -> None:
+    """Refuse what cannot be meant.
+
+    Raises:
+        InputError: It names the setting.
+    """
+    for name, most in (("timeout", _LONGEST_TIMEOUT), ("parallel", _WIDEST)):
+        if not 0 < getattr(settings, name) <= most:
+            raise InputError(f"{name} must be between 1 and {most}, not {getattr(settings, name)}")
+    if not settings.policies:
+        raise InputError("policies is empty, so nothing would be looked at; leave it out, or name registry or local")
+    must_be_reachable(settings.access)
+
+
+def must_be_reachable(access: Access) -> None:
+    """Refuse files that are not there.
+
+    Raises:
+        InputError: It names the setting.
+    """
+    if access.ca_path is not None and not pathlib.Path(access.ca_path).is_file():
+        raise InputError(f"ca_path: {access.ca_path} is not there, or is not a file on this host")
