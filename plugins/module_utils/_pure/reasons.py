@@ -169,7 +169,7 @@ class Reason(_Code):
     )
     SIGNATURE_REJECTED = (
         "signature_rejected",
-        "policy.json does not accept the image's signature, or asks for one that it does not have.",
+        "The host's policy.json does not accept the image's signature, or asks for one that it does not have.",
     )
     NO_SPACE = (
         "no_space",
