@@ -10,6 +10,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .commands import run
@@ -96,9 +97,15 @@ class Engine:
         return run(self.argv(*arguments), timeout=timeout, check=check, input=input, env=self.environment(), show=show)
 
     def containers(self) -> dict[str, str]:
-        """Name → state («running», «exited» …) of every container of the lab."""
+        """Name → state («running», «exited» …) of every container of the lab.
+
+        podman believes its record of a container whose processes were killed together with its monitor; we look.
+        """
         listed = json.loads(self.run("ps", "--all", "--format", "json").stdout or "[]") or []
-        return {entry["Names"][0]: entry["State"] for entry in listed}
+        return {
+            entry["Names"][0]: "dead" if entry["State"] == "running" and not _lives(entry["Pid"]) else entry["State"]
+            for entry in listed
+        }
 
     def images(self) -> list[str]:
         """Every image name in the lab's store."""
@@ -109,9 +116,20 @@ class Engine:
         """With their volumes. A host gets a second to stop: there is nothing in it to save."""
         if not names:
             return
-        self.run("rm", "--force", "--volumes", "--time=1", "--ignore", *names, timeout=60 + 5 * len(names))
+        remove = ("rm", "--force", "--volumes", "--time=1", "--ignore", *names)
+        # Of a host whose monitor was killed podman learns in the first attempt, a minute later, that it is gone.
+        if self.run(*remove, timeout=120 + 5 * len(names), check=False).returncode != 0:
+            self.run(*remove, timeout=120 + 5 * len(names))
         volumes = [volume for name in names for volume in host_volumes(name)]
         self.run("volume", "rm", "--force", *volumes, check=False)
+
+
+def _lives(pid: int) -> bool:
+    """Whether this is still a host's first process: not a zombie, which has no command line, nor another's number."""
+    try:
+        return b"systemd" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def host_volumes(name: str) -> tuple[str, str]:
