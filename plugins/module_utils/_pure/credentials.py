@@ -20,14 +20,33 @@ from .references import DOCKER_HUB, Reference
 
 @dataclass(frozen=True)
 class Credential:
-    """A user name and password; the password never shows in C(repr)."""
+    """A user name and password, or an identity token, which then counts alone; no secret shows in C(repr).
+
+    An identity token is an OAuth2 refresh token: a token service gives access tokens for it, and no registry takes it
+    in a basic C(Authorization) header.
+    """
 
     username: str
     password: str = field(repr=False)
+    identity_token: str | None = field(default=None, repr=False)
 
     def basic(self) -> str:
         """The value of a basic C(Authorization) header, which is also what an authfile holds."""
         return base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+
+class Credentials(t.Protocol):
+    """Where a registry client finds what opens a repository; called from several threads."""
+
+    def for_reference(self, reference: Reference, authfile: str | None = None) -> Credential | None:
+        """The credential for a repository; None: ask anonymously.
+
+        C(authfile) is the file that a container's label names, for which its images are asked.
+
+        Raises:
+            RegistryError: A credential helper failed (C(credential_helper)), or the file that the label names is not
+                to be trusted (C(authfile_untrusted)): the registry is then not to be asked at all.
+        """
 
 
 @dataclass(frozen=True)
@@ -36,8 +55,9 @@ class CredentialBook:
 
     entries: t.Mapping[str, Credential]
 
-    def for_reference(self, reference: Reference) -> Credential | None:
-        """The credential whose key is the most specific prefix of the reference's repository."""
+    def for_reference(self, reference: Reference, authfile: str | None = None) -> Credential | None:
+        """The credential whose key is the most specific prefix of the repository. A book knows no other authfile."""
+        del authfile
         key = reference.repository
         while key:
             if key in self.entries:

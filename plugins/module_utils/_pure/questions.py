@@ -17,11 +17,15 @@ from .references import Reference
 
 @dataclass(frozen=True)
 class Question:
-    """One thing to ask a registry. C(known) are digests that make opening the manifest unnecessary."""
+    """One thing to ask a registry. C(known) are digests that make opening the manifest unnecessary.
+
+    C(authfile) is the path that a container's label names for its credentials; None where there is no such label.
+    """
 
     reference: Reference
     platform: Platform
     known: frozenset[str]
+    authfile: str | None = None
 
 
 @dataclass(frozen=True)
