@@ -9,10 +9,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import typing as t
 from dataclasses import dataclass
 
+from .documents import DocumentError, load_object
 from .platforms import Platform
 from .references import is_digest
 
@@ -89,11 +89,9 @@ def parse(body: bytes) -> Manifest | Index:
         ManifestError: The body is neither, or is of the obsolete schema 1.
     """
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        raise ManifestError("the answer is not JSON") from None
-    if not isinstance(document, dict):
-        raise ManifestError("the answer is not a JSON object")
+        document = load_object(body, "the answer")
+    except DocumentError as error:
+        raise ManifestError(str(error)) from None
     if document.get("schemaVersion") == 1:
         raise ManifestError("the registry offers only the obsolete manifest schema 1; push the image again")
     if "manifests" in document and "config" not in document:

@@ -85,7 +85,7 @@ _REFUSED = [
     Refused(b"\xff\xfe", "not JSON"),
     Refused(b"[" * 100_000, "not JSON"),
     Refused(b'{"a":' * 100_000, "not JSON"),
-    Refused(b"9" * 100_000, "not JSON"),
+    Refused(b"9" * 100_000, "not a JSON object"),
     _said([], "not a JSON object"),
     _said("text", "not a JSON object"),
     _said(None, "not a JSON object"),
