@@ -91,7 +91,9 @@ class RegistryClient:
 
 def _resolve(repository: _Repository, question: Question) -> RemoteImage:
     reference = question.reference
-    digest, body = repository.digest_of(t.cast("str", reference.tag))
+    digest, body = repository.digest_of(reference.digest or t.cast("str", reference.tag))
+    if reference.digest and digest != reference.digest:
+        raise manifests.ManifestError(f"the registry answers with the digest {digest}")
     if digest in question.known:
         return RemoteImage(digest)
     opened = manifests.parse(body if body is not None else repository.manifest(digest))
@@ -105,7 +107,7 @@ def _resolve(repository: _Repository, question: Question) -> RemoteImage:
         opened = manifests.parse(repository.manifest(instance))
     if not isinstance(opened, manifests.Manifest):
         raise manifests.ManifestError("the index is nested too deeply")
-    return RemoteImage(digest, instance, opened.config_digest, opened.layers_size)
+    return RemoteImage(digest, instance, opened.config_digest, opened.layers_size, opened.layers)
 
 
 class _Host:

@@ -30,13 +30,15 @@ class RemoteImage:
     """What a registry answered for one reference and platform.
 
     C(digest) is what the tag answered with. The rest is known only where C(digest) told nothing and the manifest was
-    opened: C(platform_digest) of an index's instance, C(id) (the config digest) and C(size) of the layers in bytes.
+    opened: C(platform_digest) of an index's instance, C(id) (the config digest) and C(size) of the layers in bytes, and
+    the C(layers) themselves, by digest and size.
     """
 
     digest: str
     platform_digest: str | None = None
     id: str | None = None
     size: int | None = None
+    layers: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,14 @@ class Instance:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The manifest of one image: C(config_digest) is the image ID; C(layers_size) is in bytes, as transferred."""
+    """The manifest of one image: C(config_digest) is the image ID; C(layers_size) is in bytes, as transferred.
+
+    C(layers) are the digests of the layers with their sizes, of those that have both.
+    """
 
     config_digest: str
     layers_size: int
+    layers: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,9 +103,13 @@ def parse(body: bytes) -> Manifest | Index:
     config = document.get("config")
     if not isinstance(config, dict) or not is_digest(config.get("digest")):
         raise ManifestError("the answer is neither a manifest nor an index")
-    layers = document.get("layers")
-    sizes = [layer.get("size", 0) for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
-    return Manifest(config["digest"], sum(size for size in sizes if isinstance(size, int) and size > 0))
+    listed = document.get("layers")
+    layers = [layer for layer in listed if isinstance(layer, dict)] if isinstance(listed, list) else []
+    sized = [
+        (layer.get("digest"), size) for layer in layers if isinstance(size := layer.get("size", 0), int) and size > 0
+    ]
+    named = tuple((digest, size) for digest, size in sized if is_digest(digest))
+    return Manifest(config["digest"], sum(size for _digest, size in sized), named)
 
 
 def _instances(entries: object) -> t.Iterator[Instance]:

@@ -16,9 +16,12 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure import m
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.credentials import CredentialBook
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.decisions import RemoteImage
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import RegistryError
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.questions import Question
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.references import Reference
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.registries import RegistriesConf
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._edges.servers import (
+    AMD64,
     CONFIG,
     DIGEST,
     MANIFEST,
@@ -78,6 +81,19 @@ def test_a_known_instance_spares_the_last_request() -> None:
     with Server(_registry({"1": index})) as server:
         assert resolve(server.address, DIGEST) == RemoteImage(manifests.digest_of(index), DIGEST)
         assert server.methods == ["HEAD", "GET"]
+
+
+def test_a_reference_by_digest_is_asked_by_that_digest_and_no_other_is_believed() -> None:
+    """Its tag, where it has one too, counts for nothing, as with podman."""
+    with Server(_registry({"1": MANIFEST})) as server:
+        pinned = Reference.parse(f"{server.address}/team/app:gone@{DIGEST}")
+        assert client(server.address).resolve(Question(pinned, AMD64, frozenset({DIGEST}))) == RemoteImage(DIGEST)
+        assert [one.path for one in server.asked] == [f"/v2/team/app/manifests/{DIGEST}"]
+    with Server(always(manifest(digest=_OTHER))) as server:
+        pinned = Reference.parse(f"{server.address}/team/app@{DIGEST}")
+        with pytest.raises(RegistryError, match="answers with the digest") as caught:
+            client(server.address).resolve(Question(pinned, AMD64, frozenset()))
+    assert caught.value.reason is Reason.REGISTRY_INVALID
 
 
 def test_an_index_in_an_index_is_followed_but_not_for_ever() -> None:

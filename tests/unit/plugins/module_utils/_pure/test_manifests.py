@@ -52,6 +52,13 @@ def test_a_manifest_tells_the_image_id_and_the_bytes_of_its_layers() -> None:
     assert manifests.parse(json.dumps(body).encode()) == Manifest(_digest(1), 42)
 
 
+def test_the_layers_that_have_a_digest_and_a_size_are_told() -> None:
+    digest = "sha256:" + "ab" * 32
+    layers = [{"digest": digest, "size": 7}, {"digest": "sha256:ab", "size": 8}, {"digest": digest}, {"size": 9}, 1]
+    body = json.dumps({"schemaVersion": 2, "config": {"digest": digest}, "layers": layers}).encode()
+    assert manifests.parse(body) == Manifest(digest, 24, ((digest, 7),))
+
+
 @pytest.mark.parametrize(
     ("layers", "size"),
     [
