@@ -8,15 +8,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 
 from .._pure import records
-from .._pure.errors import StoreError
+from .._pure.errors import EngineError, InputError, StoreError
 from .._pure.platforms import Platform
 from .._pure.reasons import Reason
 from .._pure.records import ContainerDetails, HostFacts, ImageRecord, ListedContainer
+from .._pure.references import Reference
 from . import process
+
+#: The path of the authfile for one pull, or None where podman's own search finds the same.
+AuthfileMaker = t.Callable[[Reference, t.Optional[str]], t.ContextManager[t.Optional[str]]]
 
 _OLDEST_VERSION = (4, 3)
 _QUERY_SECONDS = 60.0
@@ -29,16 +34,19 @@ class Podman:
     """The store of the user who runs this process.
 
     C(authfile) is a containers-auth.json(5) for pulls; C(verify_tls) is None where registries.conf decides.
+    C(authfiles) makes the authfile for one pull instead, from the reference and the file that a label names.
     """
 
-    def __init__(self, authfile: str | None = None, *, verify_tls: bool | None = None) -> None:
+    def __init__(
+        self, authfile: str | None = None, *, verify_tls: bool | None = None, authfiles: AuthfileMaker | None = None
+    ) -> None:
         program = process.find_program("podman")
         if program is None:
             raise StoreError("podman is not installed on this host, or not on PATH; install podman 4.3 or newer")
         self._program = program
-        self._pull_options = [f"--authfile={authfile}"] if authfile else []
-        if verify_tls is not None:
-            self._pull_options.append(f"--tls-verify={str(verify_tls).lower()}")
+        self._authfile = authfile
+        self._authfiles = authfiles
+        self._pull_options = [] if verify_tls is None else [f"--tls-verify={str(verify_tls).lower()}"]
 
     def containers(self) -> tuple[ListedContainer, ...]:
         """All containers as they are now."""
@@ -67,16 +75,30 @@ class Podman:
         images = [entry for entry in document if isinstance(entry, dict) and entry.get("Id") not in wanted]
         return records.container_details(containers), {image.id: image for image in records.images(images)}
 
-    def pull(self, name: str, platform: Platform | None) -> str:
+    def pull(self, name: str, platform: Platform | None, authfile: str | None = None) -> str:
         """Pull C(repository@digest); the image is told by the ID that podman prints, not by a second look-up."""
         options = list(self._pull_options)
         if platform is not None:
             options.append(f"--platform={platform}")
-        output = self._call("pull", "--quiet", *options, name, timeout=_PULL_SECONDS, reason=Reason.PULL_FAILED)
+        with contextlib.ExitStack() as stack:
+            try:
+                path = stack.enter_context(self._authfile_for(name, authfile))
+            except EngineError as error:
+                raise StoreError(f"podman pull {name}: {error}", error.reason) from None
+            except InputError as error:
+                raise StoreError(f"podman pull {name}: {error}", Reason.PULL_FAILED) from None
+            if path:
+                options.insert(0, f"--authfile={path}")
+            output = self._call("pull", "--quiet", *options, name, timeout=_PULL_SECONDS, reason=Reason.PULL_FAILED)
         image_id = records.image_id(output.strip().rpartition("\n")[2])
         if image_id is None:
             raise StoreError(f"podman pulled {name} but printed no image ID: {output[-200:]!r}", Reason.PULL_FAILED)
         return image_id
+
+    def _authfile_for(self, name: str, authfile: str | None) -> t.ContextManager[str | None]:
+        if self._authfiles is None:
+            return contextlib.nullcontext(authfile or self._authfile)
+        return self._authfiles(Reference.parse(name), authfile)
 
     def tag(self, image_id: str, *names: str) -> None:
         """Give an image names."""

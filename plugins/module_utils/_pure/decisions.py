@@ -45,7 +45,8 @@ class RemoteImage:
 class Workload:
     """One container that takes part in updates, with all that decides about it.
 
-    C(image) is the image argument as its user wrote it. C(finding) is set where discovery already ends the matter.
+    C(image) is the image argument as its user wrote it. C(authfile) is the path that the container's own label names
+    for its credentials. C(finding) is set where discovery already ends the matter.
     """
 
     container_id: str
@@ -62,6 +63,7 @@ class Workload:
     shared_with: tuple[str, ...] = ()
     warnings: tuple[Reason, ...] = ()
     finding: Finding | None = None
+    authfile: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Target:
     name: str
     #: What is pulled, C(repository@digest); None where the image is in local storage already.
     pull: str | None = None
+    #: The authfile of the container's label, with which it is pulled.
+    authfile: str | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def decide_registry(workload: Workload, remote: RemoteImage) -> Decision:
         return Decision(Finding(Status.CURRENT), workload.image_digest)
     if remote.id is not None and remote.id == workload.image_id:
         return Decision(Finding(Status.CURRENT, Reason.SAME_CONTENT), workload.image_digest)
-    target = Target(remote.id, remote.digest, reference.name, reference.at(remote.digest))
+    target = Target(remote.id, remote.digest, reference.name, reference.at(remote.digest), workload.authfile)
     return Decision(Finding(Status.PENDING), workload.image_digest, target)
 
 

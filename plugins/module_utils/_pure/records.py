@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .errors import StoreError
 from .platforms import Platform
@@ -20,6 +20,8 @@ from .registries import RegistriesConf
 
 _HEX_ID = re.compile(r"[a-f0-9]{64}\Z")
 UNIT_LABEL = "PODMAN_SYSTEMD_UNIT"
+#: podman-auto-update(1): the path of the authfile for the container's image.
+AUTHFILE_LABEL = "io.containers.autoupdate.authfile"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class ImageRecord:
     """One image of local storage.
 
     C(id) is C(sha256:…); C(digests) are all that are recorded for it; C(names) are its tags. C(platform) is without
-    variant, which podman does not report, and None where the image came from a list that leaves it out.
+    variant, which podman does not report, and None where the image came from a list that leaves it out. C(labels) are
+    those that its containers inherit.
     """
 
     id: str
@@ -65,6 +68,7 @@ class ImageRecord:
     digests: frozenset[str]
     names: tuple[str, ...]
     platform: Platform | None
+    labels: t.Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shown_digest(self) -> str | None:
@@ -174,6 +178,7 @@ def _image(entry: t.Mapping[str, t.Any]) -> ImageRecord:
         digests=frozenset(one for one in (*recorded, digest) if is_digest(one)),
         names=tuple(str(name) for name in entry.get("RepoTags") or entry.get("Names") or []),
         platform=Platform.normalised(str(os), str(architecture)) if os and architecture else None,
+        labels=_strings(entry.get("Labels")),
     )
 
 

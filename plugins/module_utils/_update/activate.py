@@ -121,7 +121,7 @@ class Transaction:
         platform = platform_of(workload, self._snapshot)
         foreign = _base(platform) != _base(self._snapshot.host.platform)
         try:
-            image_id = self._store.pull(target.pull, platform if foreign else None)
+            image_id = self._store.pull(target.pull, platform if foreign else None, target.authfile)
         except StoreError as error:
             self._end(change, Finding(Status.FAILED, error.reason, str(error)))
             return None

@@ -21,7 +21,7 @@ from .._pure.ownership import is_service_name
 from .._pure.policies import LABEL, InvalidPolicyError, Policy, parse_policy
 from .._pure.raw_names import find_raw_name
 from .._pure.reasons import Reason, Status
-from .._pure.records import ContainerDetails, ImageRecord, ListedContainer, Snapshot
+from .._pure.records import AUTHFILE_LABEL, ContainerDetails, ImageRecord, ListedContainer, Snapshot
 from .._pure.selection import Selection
 from .protocols import Processes, Store
 
@@ -120,12 +120,14 @@ def _workload(
         digests=image.digests if image else frozenset(),
         main_pid=keeper_detail.conmon_pid if keeper_detail else 0,
         warnings=(Reason.ANONYMOUS_VOLUME,) if detail.has_anonymous_volume else (),
+        authfile=container.labels.get(AUTHFILE_LABEL) or None,
     )
     if candidate.invalid:
         return replace(workload, finding=Finding(Status.FAILED, Reason.INVALID_POLICY, candidate.invalid))
     if raw and raw.pinned:
         return replace(workload, finding=Finding(Status.PINNED))
-    return replace(workload, finding=_objection(workload, in_pod=bool(container.pod), processes=processes))
+    objection = _objection(workload, in_pod=bool(container.pod), processes=processes)
+    return replace(workload, finding=objection or _authfile_objection(workload, image))
 
 
 def _objection(workload: Workload, *, in_pod: bool, processes: Processes) -> Finding | None:
@@ -146,6 +148,16 @@ def _objection(workload: Workload, *, in_pod: bool, processes: Processes) -> Fin
     if workload.policy is Policy.REGISTRY and not workload.reference.fully_qualified:
         return _failed(Reason.SHORT_NAME, f"{workload.image!r} does not name its registry")
     return None
+
+
+def _authfile_objection(workload: Workload, image: ImageRecord | None) -> Finding | None:
+    """An image must not choose the file with which its registry is asked; a container's own label may."""
+    if workload.policy is not Policy.REGISTRY or workload.authfile is None:
+        return None
+    if image is not None and image.labels.get(AUTHFILE_LABEL) != workload.authfile:
+        return None
+    whose = "comes from its image" if image else "may come from its image, which is gone"
+    return Finding(Status.UNKNOWN, Reason.AUTHFILE_UNTRUSTED, f"the label {AUTHFILE_LABEL} {whose}")
 
 
 def _failed(reason: Reason, error: str) -> Finding:

@@ -35,8 +35,11 @@ class Store(t.Protocol):
     ) -> tuple[dict[str, ContainerDetails], dict[str, ImageRecord]]:
         """Inspect containers and images in one call; what has vanished is missing from the answer."""
 
-    def pull(self, name: str, platform: Platform | None) -> str:
-        """Pull C(repository@digest), for another platform than the host's where one is given. Returns the image ID."""
+    def pull(self, name: str, platform: Platform | None, authfile: str | None = None) -> str:
+        """Pull C(repository@digest), for another platform than the host's where one is given. Returns the image ID.
+
+        C(authfile) is the one that the container's label names.
+        """
 
     def tag(self, image_id: str, *names: str) -> None:
         """Give an image names."""

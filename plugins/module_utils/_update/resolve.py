@@ -22,6 +22,8 @@ from .discover import local_names
 from .protocols import Registry
 
 _Answer = t.Union[RemoteImage, RegistryError]
+#: What makes two workloads one question: reference, platform, and the authfile of the container's label.
+_Key = tuple[str, Platform, t.Optional[str]]
 
 
 def resolve_all(
@@ -88,26 +90,24 @@ def platform_of(workload: Workload, snapshot: Snapshot) -> Platform:
     return image.platform
 
 
-def _key(workload: Workload, snapshot: Snapshot) -> tuple[str, Platform]:
-    return t.cast("t.Any", workload.reference).name, platform_of(workload, snapshot)
+def _key(workload: Workload, snapshot: Snapshot) -> _Key:
+    return t.cast("t.Any", workload.reference).name, platform_of(workload, snapshot), workload.authfile
 
 
-def _questions(workloads: t.Sequence[Workload], snapshot: Snapshot) -> dict[tuple[str, Platform], Question]:
-    """One question for each reference and platform.
+def _questions(workloads: t.Sequence[Workload], snapshot: Snapshot) -> dict[_Key, Question]:
+    """One question for each reference, platform and authfile.
 
     Where containers run different images of one reference, only digests known to all of them spare the manifest.
     """
-    questions: dict[tuple[str, Platform], Question] = {}
+    questions: dict[_Key, Question] = {}
     for one in workloads:
         key = _key(one, snapshot)
         known = one.digests & questions[key].known if key in questions else one.digests
-        questions[key] = Question(t.cast("t.Any", one.reference), key[1], known)
+        questions[key] = Question(t.cast("t.Any", one.reference), key[1], known, one.authfile)
     return questions
 
 
-def _ask(
-    questions: t.Mapping[tuple[str, Platform], Question], registry: t.Callable[[], Registry], width: int
-) -> dict[tuple[str, Platform], _Answer]:
+def _ask(questions: t.Mapping[_Key, Question], registry: t.Callable[[], Registry], width: int) -> dict[_Key, _Answer]:
     if not questions:
         return {}
     client = registry()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import typing as t
@@ -14,9 +15,10 @@ import pytest
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import podman as edge
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import process
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.podman import Podman
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import StoreError
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import RegistryError, StoreError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.references import Reference
 
 _HEX = "ab" * 32
 _ID = f"sha256:{_HEX}"
@@ -153,6 +155,38 @@ _PULLS = f"echo progress >&2; echo first; echo {_HEX}"
 def test_a_pull_gives_the_id_that_was_printed(fake: Fake) -> None:
     assert fake.does(_PULLS).pull(_NAME, None) == _ID
     assert fake.calls == [f"pull --quiet {_NAME}"]
+
+
+def test_a_pull_with_its_own_authfile(fake: Fake) -> None:
+    """Made for this one pull, and gone after it."""
+    fake.does(_PULLS)
+    made: list[str] = []
+
+    @contextlib.contextmanager
+    def maker(reference: Reference, authfile: str | None) -> t.Iterator[str | None]:
+        made.append(f"{reference.name} {authfile}")
+        yield f"{authfile}.merged" if authfile else None
+        made.append("gone")
+
+    podman = Podman(authfiles=maker)
+    podman.pull(_NAME, None, "/etc/a.json")
+    podman.pull(_NAME, None)
+    assert fake.calls == [f"pull --quiet --authfile=/etc/a.json.merged {_NAME}", f"pull --quiet {_NAME}"]
+    assert made == [f"{_NAME} /etc/a.json", "gone", f"{_NAME} None", "gone"]
+
+
+def test_credentials_that_cannot_be_had_fail_the_pull(fake: Fake) -> None:
+    fake.does(_PULLS)
+
+    @contextlib.contextmanager
+    def maker(_reference: Reference, _authfile: str | None) -> t.Iterator[str | None]:
+        raise RegistryError("the helper failed", Reason.CREDENTIAL_HELPER)
+        yield None
+
+    with pytest.raises(StoreError, match="the helper failed") as caught:
+        Podman(authfiles=maker).pull(_NAME, None)
+    assert caught.value.reason is Reason.CREDENTIAL_HELPER
+    assert not (fake.folder / "calls").exists()
 
 
 def test_options_of_a_pull(fake: Fake) -> None:

@@ -84,6 +84,51 @@ def test_what_is_found_and_what_is_wrong_with_it(host: Host, case: Found) -> Non
         assert finding.error
 
 
+_AUTHFILE = "io.containers.autoupdate.authfile"
+
+
+class Labelled(t.NamedTuple):
+    """An authfile label on the image and on the container, and what becomes of it."""
+
+    why: str
+    of_image: str | None
+    of_container: str
+    reason: str | None
+    policy: str = "registry"
+
+
+_LABELLED = [
+    Labelled("on the container", None, "/etc/a.json", None),
+    Labelled("the container's instead of the image's", "/etc/b.json", "/etc/a.json", None),
+    Labelled("inherited from the image", "/etc/a.json", "/etc/a.json", "authfile_untrusted"),
+    Labelled("inherited, but no registry is asked", "/etc/a.json", "/etc/a.json", None, policy="local"),
+]
+
+
+@pytest.mark.parametrize("case", _LABELLED, ids=lambda case: case.why)
+def test_an_image_does_not_choose_its_authfile(host: Host, case: Labelled) -> None:
+    if case.of_image:
+        host.image_labels[V1.id] = {_AUTHFILE: case.of_image}
+    host.service("app.service", Recipe("app", APP, policy=case.policy, labels={_AUTHFILE: case.of_container}))
+    (workload,) = _discover(host).workloads
+    assert workload.authfile == case.of_container
+    finding = workload.finding
+    assert (finding.reason.value if finding and finding.reason else None) == case.reason
+    assert finding is None or finding.status.value == "unknown"
+
+
+def test_an_image_that_is_gone_may_have_chosen_the_authfile(host: Host) -> None:
+    host.service("app.service", Recipe("app", APP, labels={_AUTHFILE: "/etc/a.json"}))
+    host.drop(V1)
+    assert told(host.update().check()) == {"app": ("unknown", "authfile_untrusted")}
+    assert host.registry.questions == []
+
+
+def test_an_empty_authfile_label_is_none(host: Host) -> None:
+    host.service("app.service", Recipe("app", APP, labels={_AUTHFILE: ""}))
+    assert _discover(host).workloads[0].authfile is None
+
+
 @pytest.mark.parametrize("policy", [None, "", "disabled"])
 def test_what_has_no_policy_takes_no_part(host: Host, policy: str | None) -> None:
     host.service("app.service", Recipe("app", APP, policy=policy))

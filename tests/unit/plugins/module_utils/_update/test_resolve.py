@@ -48,6 +48,19 @@ def test_spellings_of_one_reference_ask_one_question() -> None:
     assert len(host.registry.questions) == 1
 
 
+def test_another_authfile_is_another_question_and_another_pull() -> None:
+    host = Host()
+    host.has(V1, APP)
+    label = {"io.containers.autoupdate.authfile": "/etc/a.json"}
+    for name, labels in (("a", {}), ("b", label), ("c", label)):
+        host.service(f"{name}.service", Recipe(name, APP, labels=dict(labels)))
+    host.registry.publish(V2)
+    assert set(told(host.update().run()).values()) == {("updated", None)}
+    assert sorted(str(one.authfile) for one in host.registry.questions) == ["/etc/a.json", "None"]
+    assert sorted(len(pull) for pull in host.done("pull")) == [2, 3, 3]
+    assert {pull[2] for pull in host.done("pull") if len(pull) > 2} == {"/etc/a.json"}
+
+
 def test_only_digests_that_all_know_spare_the_manifest() -> None:
     """One container has seen the new digest, the other one has not: both must get a true answer."""
     host = Host()

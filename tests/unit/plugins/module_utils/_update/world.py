@@ -53,6 +53,7 @@ class Host:
         self.tags: dict[str, str] = {}
         self.images_: dict[str, set[str]] = {}
         self.platforms: dict[str, Platform] = {}
+        self.image_labels: dict[str, dict[str, str]] = {}
         self.containers_: list[Container] = []
         self.services: dict[str, Service] = {}
         self.registry = FakeRegistry()
@@ -143,9 +144,9 @@ class Host:
         records = self._records(with_platform=True)
         return found, {one: records[one] for one in image_ids}
 
-    def pull(self, name: str, platform: Platform | None) -> str:
+    def pull(self, name: str, platform: Platform | None, authfile: str | None = None) -> str:
         with self.lock:
-            self.log.append(("pull", name, str(platform or "")))
+            self.log.append(("pull", name, str(platform or ""), *([authfile] if authfile else [])))
             if name in self.broken_pulls:
                 raise StoreError(f"podman pull {name}: no space left on device", Reason.PULL_FAILED)
             self.has(self.registry.published[name.rpartition("@")[2]], name)
@@ -172,7 +173,9 @@ class Host:
             for identity, digests in self.images_.items():
                 names = tuple(sorted(name for name, tagged in self.tags.items() if tagged == identity))
                 platform = self.platforms[identity] if with_platform else None
-                records[identity] = ImageRecord(identity, min(digests), frozenset(digests), names, platform)
+                records[identity] = ImageRecord(
+                    identity, min(digests), frozenset(digests), names, platform, self.image_labels.get(identity, {})
+                )
             return records
 
     # Processes and Units.
