@@ -30,6 +30,8 @@ _LONGEST_REFERENCE = 512
 
 DOCKER_TRANSPORT = "docker://"
 DOCKER_HUB = "docker.io"
+_OFFICIAL = "library/"
+_DEFAULT_TAG = "latest"
 
 
 class InvalidReferenceError(ValueError):
@@ -80,17 +82,17 @@ class Reference:
         registry, path = _split_registry(name)
         if path != path.lower():
             raise InvalidReferenceError(f"{text!r} is not an image reference: repository name must be lowercase")
-        if len(name) > _LONGEST_NAME:
-            raise InvalidReferenceError(
-                f"{text[:60]!r}… is not an image reference: repository name must not be more than"
-                f" {_LONGEST_NAME} characters"
-            )
         if not _PATH.match(path) or (registry and not _REGISTRY.match(registry)):
             raise InvalidReferenceError(f"{text!r} is not an image reference: invalid reference format")
         if registry in (DOCKER_HUB, "index.docker.io"):
             registry = DOCKER_HUB
-            path = path if "/" in path else f"library/{path}"
-        return cls(registry, path, tag or (None if digest else "latest"), digest or None)
+            path = path if "/" in path else _OFFICIAL + path
+        if len(registry) + bool(registry) + len(path) > _LONGEST_NAME:
+            raise InvalidReferenceError(
+                f"{text[:60]!r}… is not an image reference: repository name must not be more than"
+                f" {_LONGEST_NAME} characters"
+            )
+        return cls(registry, path, tag or (None if digest else _DEFAULT_TAG), digest or None)
 
     @property
     def fully_qualified(self) -> bool:
@@ -106,6 +108,43 @@ class Reference:
     def name(self) -> str:
         """The canonical text, as podman records it: a digest drops the tag beside it."""
         return f"{self.repository}@{self.digest}" if self.digest else f"{self.repository}:{self.tag}"
+
+    @property
+    def canonical(self) -> str:
+        """The text that names the same everywhere: with registry (a short name is Docker Hub's), and no tag beside a digest.
+
+        Raises:
+            InvalidReferenceError: With the registry it is too long.
+        """
+        return self.within(DOCKER_HUB).name
+
+    @property
+    def familiar_repository(self) -> str:
+        """The repository as Docker shows it: without C(docker.io/) and C(library/)."""
+        if self.registry != DOCKER_HUB:
+            return self.repository
+        bare = self.path[len(_OFFICIAL) :]
+        return bare if self.path.startswith(_OFFICIAL) and "/" not in bare else self.path
+
+    @property
+    def familiar(self) -> str:
+        """The text as Docker shows it: what is normally there, registry or C(:latest), left out."""
+        if self.digest:
+            return f"{self.familiar_repository}@{self.digest}"
+        tag = "" if self.tag == _DEFAULT_TAG else f":{self.tag}"
+        return f"{self.familiar_repository}{tag}"
+
+    def within(self, registry: str) -> Reference:
+        """A short name in one registry, which may have a path (C(quay.io/team)); a fully qualified one as it is.
+
+        Raises:
+            InvalidReferenceError: They make no reference together.
+        """
+        if self.registry:
+            return self
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return Reference.parse(f"{registry}/{self.path}{tag}{digest}")
 
     def at(self, digest: str) -> str:
         """This repository at one digest, which is what is pulled."""
