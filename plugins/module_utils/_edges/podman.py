@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import typing as t
 
 from .._pure import records
@@ -18,16 +17,13 @@ from .._pure.platforms import Platform
 from .._pure.reasons import Reason
 from .._pure.records import ContainerDetails, HostFacts, ImageRecord, ListedContainer
 from .._pure.references import Reference
-from . import process
+from .command import Command
 
 #: The path of the authfile for one pull, or None where podman's own search finds the same.
 AuthfileMaker = t.Callable[[Reference, t.Optional[str]], t.ContextManager[t.Optional[str]]]
 
 _OLDEST_VERSION = (4, 3)
-_QUERY_SECONDS = 60.0
 _PULL_SECONDS = 3600.0
-#: What is worth keeping of podman's message; progress lines come before it.
-_MESSAGE_LINES = 3
 
 
 class Podman:
@@ -40,25 +36,22 @@ class Podman:
     def __init__(
         self, authfile: str | None = None, *, verify_tls: bool | None = None, authfiles: AuthfileMaker | None = None
     ) -> None:
-        program = process.find_program("podman")
-        if program is None:
-            raise StoreError("podman is not installed on this host, or not on PATH; install podman 4.3 or newer")
-        self._program = program
+        self._podman = Command.podman()
         self._authfile = authfile
         self._authfiles = authfiles
         self._pull_options = [] if verify_tls is None else [f"--tls-verify={str(verify_tls).lower()}"]
 
     def containers(self) -> tuple[ListedContainer, ...]:
         """All containers as they are now."""
-        return records.listed_containers(self._json("ps", "--all", "--no-trunc", "--format=json"))
+        return records.listed_containers(self._podman.json("ps", "--all", "--no-trunc", "--format=json"))
 
     def images(self) -> dict[str, ImageRecord]:
         """All images, by ID."""
-        return {image.id: image for image in records.images(self._json("images", "--no-trunc", "--format=json"))}
+        return {image.id: image for image in records.images(self._podman.json("images", "--no-trunc", "--format=json"))}
 
     def host(self) -> HostFacts:
         """The host's facts; the slowest of these calls."""
-        host = records.host_facts(self._json("info", "--format=json"))
+        host = records.host_facts(self._podman.json("info", "--format=json"))
         if host.podman_version < _OLDEST_VERSION:
             version = ".".join(map(str, host.podman_version)) or "unknown"
             raise StoreError(f"podman on this host is {version}; this collection needs 4.3 or newer")
@@ -69,7 +62,7 @@ class Podman:
     ) -> tuple[dict[str, ContainerDetails], dict[str, ImageRecord]]:
         """Inspect containers and images in one call; what has vanished is missing from the answer."""
         ids = [*container_ids, *(image_id[len("sha256:") :] for image_id in image_ids)]
-        document = self._json("inspect", "--format=json", *ids, tolerant=True)
+        document = self._podman.json("inspect", "--format=json", *ids, tolerant=True)
         wanted = set(container_ids)
         containers = [entry for entry in document if isinstance(entry, dict) and entry.get("Id") in wanted]
         images = [entry for entry in document if isinstance(entry, dict) and entry.get("Id") not in wanted]
@@ -89,7 +82,9 @@ class Podman:
                 raise StoreError(f"podman pull {name}: {error}", Reason.PULL_FAILED) from None
             if path:
                 options.insert(0, f"--authfile={path}")
-            output = self._call("pull", "--quiet", *options, name, timeout=_PULL_SECONDS, reason=Reason.PULL_FAILED)
+            output = self._podman.call(
+                "pull", "--quiet", *options, name, timeout=_PULL_SECONDS, reason=Reason.PULL_FAILED
+            )
         image_id = records.image_id(output.strip().rpartition("\n")[2])
         if image_id is None:
             raise StoreError(f"podman pulled {name} but printed no image ID: {output[-200:]!r}", Reason.PULL_FAILED)
@@ -102,36 +97,8 @@ class Podman:
 
     def tag(self, image_id: str, *names: str) -> None:
         """Give an image names."""
-        self._call("tag", image_id[len("sha256:") :], *names)
+        self._podman.call("tag", image_id[len("sha256:") :], *names)
 
     def untag(self, image_id: str, name: str) -> None:
         """Take a name from an image; the image stays."""
-        self._call("untag", image_id[len("sha256:") :], name)
-
-    def _json(self, *arguments: str, tolerant: bool = False) -> t.Any:
-        output = self._call(*arguments, tolerant=tolerant)
-        return records.load(output, f"podman {arguments[0]}")
-
-    def _call(
-        self,
-        *arguments: str,
-        timeout: float = _QUERY_SECONDS,
-        tolerant: bool = False,
-        reason: Reason = Reason.STORE_FAILED,
-    ) -> str:
-        what = f"podman {arguments[0]}"
-        try:
-            done = process.run([self._program, *arguments], timeout=timeout)
-        except process.ProcessTimeoutError:
-            raise StoreError(f"{what} did not end within {timeout:.0f} s and was killed", reason) from None
-        except OSError as error:
-            raise StoreError(f"{what} could not be started: {error}", reason) from None
-        if done.code != 0 and not (tolerant and done.output.strip()):
-            raise StoreError(f"{what} {arguments[-1][:200]}: {_message(done)}", reason)
-        return done.output
-
-
-def _message(done: process.Completed) -> str:
-    lines = [line.strip() for line in done.errors.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"(?i)error|time=.*level=(error|fatal)", line)]
-    return " ".join((errors or lines)[-_MESSAGE_LINES:])[:1000] or f"exit code {done.code}"
+        self._podman.call("untag", image_id[len("sha256:") :], name)

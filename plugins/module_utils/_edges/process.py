@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 #: These would make podman talk to another machine, notify the caller's unit, or label containers with it.
 _NOT_PASSED_ON = ("CONTAINER_HOST", "CONTAINER_CONNECTION", "NOTIFY_SOCKET", "PODMAN_SYSTEMD_UNIT", "INVOCATION_ID")
+#: The same for docker and crictl: only a socket of this machine is meant (rootless dockerd has one of its own).
+_ONLY_SOCKETS = ("DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_RUNTIME_ENDPOINT", "IMAGE_SERVICE_ENDPOINT")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def run(arguments: t.Sequence[str], *, timeout: float) -> Completed:
         ProcessTimeoutError: It was killed.
         OSError: It could not be started.
     """
-    environment = {key: value for key, value in os.environ.items() if key not in _NOT_PASSED_ON}
+    environment = {key: value for key, value in os.environ.items() if _is_passed_on(key, value)}
     environment["LC_ALL"] = "C.UTF-8"
     # Not module.run_command: the engine knows no Ansible. A list, never a shell; the callers validate what they put in.
     with subprocess.Popen(  # pylint: disable=ansible-bad-function
@@ -65,3 +67,7 @@ def run(arguments: t.Sequence[str], *, timeout: float) -> Completed:
                 raise ProcessTimeoutError from None
             raise
     return Completed(child.returncode, output, errors)
+
+
+def _is_passed_on(key: str, value: str) -> bool:
+    return key not in _NOT_PASSED_ON and (key not in _ONLY_SOCKETS or value.startswith(("unix://", "/")))

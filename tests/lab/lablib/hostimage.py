@@ -45,6 +45,7 @@ _COMMON = [
     "procps",
     "python3",
     "python3-dbus",
+    "python3-grpcio",
     "python3-requests",
     "runc",
     "skopeo",
@@ -53,8 +54,8 @@ _COMMON = [
     "systemd-sysv",
     "uidmap",
 ]
-# Rootless networking: what each release's podman uses by default.
-_OWN: Mapping[str, tuple[str, ...]] = {"trixie": ("passt",), "bookworm": ("slirp4netns",)}
+# Rootless networking: what each release's podman uses by default. Docker's command: of docker.io itself in bookworm.
+_OWN: Mapping[str, tuple[str, ...]] = {"trixie": ("docker-cli", "passt"), "bookworm": ("slirp4netns",)}
 _DISABLE = tuple(f"systemctl {scope}disable {unit}" for scope in ("", "--global ") for unit in guestfiles.DISABLED)
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 

@@ -105,7 +105,9 @@ def status(name: str) -> dict[str, Any]:
             entry = {key: text.decode() for key, text in fields(value)}
             shown[entry[1]] = json.loads(entry[2])
     if shown["status"] is None:
-        sys.exit(f'E1121 image_service.go] "ImageStatus from image service failed"\nFATA[0000] no such image "{name}" present')
+        sys.exit(
+            f'E1121 image_service.go] "ImageStatus from image service failed"\nFATA[0000] no such image "{name}" present'
+        )
     return shown
 
 

@@ -52,6 +52,19 @@ def test_what_would_lead_podman_astray_is_not_passed_on(monkeypatch: pytest.Monk
     assert os.environ[name] == "x"
 
 
+@pytest.mark.parametrize("name", ["DOCKER_HOST", "CONTAINER_RUNTIME_ENDPOINT", "IMAGE_SERVICE_ENDPOINT"])
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [("unix:///run/user/1000/docker.sock", True), ("tcp://10.0.0.1:2375", False), ("ssh://root@other", False)],
+)
+def test_an_engine_of_another_machine_is_not_passed_on(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, kept: bool
+) -> None:
+    monkeypatch.setenv(name, value)
+    lines = _python("import os; print(*(f'{k}={v}' for k, v in os.environ.items()), sep='\\n')").output.splitlines()
+    assert [line for line in lines if line.startswith(f"{name}=")] == ([f"{name}={value}"] if kept else [])
+
+
 @pytest.mark.parametrize("then", ["sleep 60", "exit 0"], ids=["waits for it", "leaves it behind"])
 def test_a_child_that_is_late_is_killed_with_its_children(tmp_path: pathlib.Path, then: str) -> None:
     """The grandchild holds the pipe open, so that only the end of the whole group ends the wait."""

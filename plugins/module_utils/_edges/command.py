@@ -1,0 +1,85 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""A container engine's command: found, run within a time, its JSON decoded, its message kept."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+from .._pure import records
+from .._pure.errors import StoreError
+from .._pure.reasons import Reason
+from . import process
+
+_QUERY_SECONDS = 60.0
+#: What is worth keeping of podman's message; progress lines come before it.
+_MESSAGE_LINES = 3
+
+
+@dataclass(frozen=True)
+class Command:
+    """One program, C(path), that the user who runs this process calls as C(name); C(reason) is why it fails if it does."""
+
+    name: str
+    path: str
+    reason: Reason
+
+    @classmethod
+    def podman(cls) -> Command:
+        """podman.
+
+        Raises:
+            StoreError: It is not installed.
+        """
+        return cls.found("podman", "install podman 4.3 or newer", Reason.STORE_FAILED)
+
+    @classmethod
+    def found(cls, name: str, remedy: str, reason: Reason) -> Command:
+        """The program of that name on PATH.
+
+        Raises:
+            StoreError: There is none; C(remedy) says what to do.
+        """
+        path = process.find_program(name)
+        if path is None:
+            raise StoreError(f"{name} is not installed on this host, or not on PATH; {remedy}", reason)
+        return cls(name, path, reason)
+
+    def json(self, *arguments: str, tolerant: bool = False) -> t.Any:
+        """What the program prints, decoded; see C(call)."""
+        return records.load(self.call(*arguments, tolerant=tolerant), f"{self.name} {arguments[0]}")
+
+    def call(
+        self,
+        *arguments: str,
+        timeout: float = _QUERY_SECONDS,
+        tolerant: bool = False,
+        reason: Reason | None = None,
+    ) -> str:
+        """What the program prints; with C(tolerant) also where it ends with an error, if it printed anything.
+
+        Raises:
+            StoreError: It could not be started, took more than C(timeout) seconds, or ended with an error.
+        """
+        what, reason = f"{self.name} {arguments[0]}", reason or self.reason
+        try:
+            done = process.run([self.path, *arguments], timeout=timeout)
+        except process.ProcessTimeoutError:
+            raise StoreError(f"{what} did not end within {timeout:.0f} s and was killed", reason) from None
+        except OSError as error:
+            raise StoreError(f"{what} could not be started: {error}", reason) from None
+        if done.code != 0 and not (tolerant and done.output.strip()):
+            raise StoreError(f"{what} {arguments[-1][:200]}: {_message(done)}", reason)
+        return done.output
+
+
+def _message(done: process.Completed) -> str:
+    lines = [line.strip() for line in done.errors.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"(?i)error|time=.*level=(error|fatal)", line)]
+    return " ".join((errors or lines)[-_MESSAGE_LINES:])[:1000] or f"exit code {done.code}"
