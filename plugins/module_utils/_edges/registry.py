@@ -20,9 +20,12 @@ from .._pure.challenges import Challenge, parse_challenges
 from .._pure.credentials import Credential, CredentialBook
 from .._pure.decisions import RemoteImage
 from .._pure.errors import RegistryError
+from .._pure.image_configs import ImageConfigError, parse_config
+from .._pure.image_facts import ImageFacts
+from .._pure.platforms import Platform
 from .._pure.questions import Question, RegistryUsage
 from .._pure.reasons import Reason
-from .._pure.references import is_digest
+from .._pure.references import Reference, is_digest
 from .._pure.registries import Endpoint, RegistriesConf
 from .transport import Answer, Connection, TlsOptions
 
@@ -34,6 +37,9 @@ _ABOUT_THE_HOST = (Reason.REGISTRY_UNREACHABLE, Reason.TLS)
 _DEEPEST_INDEX = 3
 _DEFAULT_TOKEN_SECONDS = 60.0
 _TOKEN_MARGIN_SECONDS = 5.0
+
+
+_Said = t.TypeVar("_Said")
 
 
 class RegistryClient:
@@ -56,17 +62,29 @@ class RegistryClient:
         Raises:
             RegistryError: The registry does not say; C(reason) tells why.
         """
-        reference = question.reference
+        return self._asked(question.reference, lambda repository: _resolve(repository, question))
+
+    def describe(self, reference: Reference, platform: Platform) -> ImageFacts:
+        """What the registry holds under a tag or digest for one platform; C(size) is of the layers as transferred.
+
+        Raises:
+            RegistryError: The registry does not say; C(reason) tells why.
+        """
+        return self._asked(reference, lambda repository: _describe(repository, reference, platform))
+
+    def _asked(self, reference: Reference, ask: t.Callable[[_Repository], _Said]) -> _Said:
+        if not reference.fully_qualified:
+            raise RegistryError(f"{reference.name} does not say which registry to ask", Reason.SHORT_NAME)
         endpoint = self._conf.endpoint(reference)
         if endpoint.blocked:
             raise RegistryError(f"registries.conf blocks {reference.repository}", Reason.BLOCKED)
         host = self._host(endpoint)
         repository = _Repository(host, endpoint.repository, self._credentials.for_reference(reference))
         try:
-            return _resolve(repository, question)
+            return ask(repository)
         except manifests.NoInstanceError as error:
             raise RegistryError(f"{reference.name}: {error}", Reason.NOT_FOUND) from None
-        except manifests.ManifestError as error:
+        except (manifests.ManifestError, ImageConfigError) as error:
             raise RegistryError(f"{reference.name}: {error}", Reason.REGISTRY_INVALID) from None
         except ValueError as error:  # A hostile URL in a redirect or a challenge, most likely.
             raise RegistryError(f"{endpoint.host} answers with nonsense: {error}", Reason.REGISTRY_INVALID) from None
@@ -91,23 +109,59 @@ class RegistryClient:
 
 def _resolve(repository: _Repository, question: Question) -> RemoteImage:
     reference = question.reference
-    digest, body = repository.digest_of(reference.digest or t.cast("str", reference.tag))
+    digest, media_type, body = repository.digest_of(reference.digest or t.cast("str", reference.tag))
     if reference.digest and digest != reference.digest:
         raise manifests.ManifestError(f"the registry answers with the digest {digest}")
     if digest in question.known:
-        return RemoteImage(digest)
-    opened = manifests.parse(body if body is not None else repository.manifest(digest))
+        return RemoteImage(digest, media_type=media_type, registry=repository.host_name)
+    instance, opened = _opened(repository, body if body is not None else repository.manifest(digest), question)
+    return RemoteImage(
+        digest,
+        instance,
+        opened.config_digest if opened else None,
+        opened.layers_size if opened else None,
+        opened.layers if opened else (),
+        media_type,
+        repository.host_name,
+    )
+
+
+def _opened(repository: _Repository, body: bytes, question: Question) -> tuple[str | None, manifests.Manifest | None]:
+    """The digest of an index's instance (None where there is no index), and its manifest unless that is known."""
+    opened = manifests.parse(body)
     instance: str | None = None
     for _depth in range(_DEEPEST_INDEX):
         if isinstance(opened, manifests.Manifest):
             break
         instance = opened.choose(question.platform).digest
         if instance in question.known:
-            return RemoteImage(digest, instance)
+            return instance, None
         opened = manifests.parse(repository.manifest(instance))
     if not isinstance(opened, manifests.Manifest):
         raise manifests.ManifestError("the index is nested too deeply")
-    return RemoteImage(digest, instance, opened.config_digest, opened.layers_size, opened.layers)
+    return instance, opened
+
+
+def _describe(repository: _Repository, reference: Reference, platform: Platform) -> ImageFacts:
+    body = repository.manifest(reference.digest or t.cast("str", reference.tag))
+    digest = manifests.digest_of(body)
+    instance, opened = _opened(repository, body, Question(reference, platform, frozenset()))
+    image = t.cast("manifests.Manifest", opened)
+    config = parse_config(repository.blob(image.config_digest))
+    digests = {digest, instance or digest}
+    return ImageFacts(
+        id=image.config_digest,
+        source="registry",
+        name=reference.name,
+        digest=digest,
+        digests=frozenset(digests),
+        tags=() if reference.digest else (reference.name,),
+        repo_digests=tuple(sorted(reference.at(one) for one in digests)),
+        platform=config.platform,
+        created=config.created,
+        size=image.layers_size,
+        labels=config.labels,
+    )
 
 
 class _Host:
@@ -178,21 +232,29 @@ class _Repository:
         self._host = host
         self._name = name
         self._credential = credential
+        self.host_name = host.connection.host
 
-    def digest_of(self, tag: str) -> tuple[str, bytes | None]:
-        """What a tag answers with; the body only where the registry does not tell the digest without it."""
-        answer = self._ask("HEAD", tag)
+    def digest_of(self, tag: str) -> tuple[str, str | None, bytes | None]:
+        """A tag's digest and media type; the body only where the registry does not tell the digest without it."""
+        answer = self._ask("HEAD", "manifests", tag)
         digest = answer.headers.get("Docker-Content-Digest", "")
         if answer.status == _OK and is_digest(digest):
-            return digest, None
+            return digest, _media_type(answer), None
         if answer.status != _OK and answer.status not in _NO_HEAD:
             raise self._refusal(answer, tag)
-        body = self.manifest(tag)
-        return manifests.digest_of(body), body
+        answer = self._got("manifests", tag)
+        return manifests.digest_of(answer.body), _media_type(answer), answer.body
 
     def manifest(self, name: str) -> bytes:
         """The body of a manifest by tag or digest; a digest is verified."""
-        answer = self._ask("GET", name)
+        return self._got("manifests", name).body
+
+    def blob(self, digest: str) -> bytes:
+        """The body of a blob; its digest is verified."""
+        return self._got("blobs", digest).body
+
+    def _got(self, kind: str, name: str) -> Answer:
+        answer = self._ask("GET", kind, name)
         if answer.status != _OK:
             raise self._refusal(answer, name)
         wanted = name if is_digest(name) else answer.headers.get("Docker-Content-Digest")
@@ -201,10 +263,10 @@ class _Repository:
                 f"{self._host.connection.host} answers {self._name} with a body that does not have the digest {wanted}",
                 Reason.REGISTRY_INVALID,
             )
-        return answer.body
+        return answer
 
-    def _ask(self, method: str, name: str) -> Answer:
-        path = f"/v2/{self._name}/manifests/{name}"
+    def _ask(self, method: str, kind: str, name: str) -> Answer:
+        path = f"/v2/{self._name}/{kind}/{name}"
 
         def send() -> Answer:
             sent = self._authorization()
@@ -277,6 +339,12 @@ class _Repository:
             return RegistryError(said, Reason.RATE_LIMITED)
         broken = answer.status >= _SERVER_ERROR
         return RegistryError(said, Reason.REGISTRY_UNREACHABLE if broken else Reason.REGISTRY_INVALID)
+
+
+def _media_type(answer: Answer) -> str | None:
+    """The media type that the answer claims, where it is one of those that were asked for."""
+    claimed = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return claimed if claimed in manifests.IMAGE_TYPES + manifests.INDEX_TYPES else None
 
 
 def _usable_challenge(answer: Answer) -> Challenge | None:

@@ -32,6 +32,8 @@ class RemoteImage:
     C(digest) is what the tag answered with. The rest is known only where C(digest) told nothing and the manifest was
     opened: C(platform_digest) of an index's instance, C(id) (the config digest) and C(size) of the layers in bytes, and
     the C(layers) themselves, by digest and size.
+    C(media_type) is of what the tag answered with, C(registry) the host that said so: the origin, or one of the mirrors
+    that registries.conf puts before it. C(passed_over) says, a sentence each, why the mirrors before did not tell.
     """
 
     digest: str
@@ -39,6 +41,9 @@ class RemoteImage:
     id: str | None = None
     size: int | None = None
     layers: tuple[tuple[str, int], ...] = ()
+    media_type: str | None = None
+    registry: str | None = None
+    passed_over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from dataclasses import replace
 
 import pytest
 
@@ -50,9 +51,14 @@ def _registry(bodies: t.Mapping[str, bytes]) -> t.Callable[[Asked], Reply]:
     return answer
 
 
+def _said(server: Server, *told: t.Any) -> RemoteImage:
+    """What this server told; its fake registries call everything an OCI manifest."""
+    return replace(RemoteImage(*told), media_type=manifests.IMAGE_TYPES[0], registry=server.address)
+
+
 def test_a_known_digest_costs_one_head() -> None:
     with Server(always(manifest())) as server:
-        assert resolve(server.address, DIGEST) == RemoteImage(DIGEST)
+        assert resolve(server.address, DIGEST) == _said(server, DIGEST)
     (asked,) = server.asked
     assert (asked.method, asked.path) == ("HEAD", "/v2/team/app/manifests/1")
     assert asked.headers["accept"] == manifests.ACCEPT
@@ -61,7 +67,7 @@ def test_a_known_digest_costs_one_head() -> None:
 
 def test_an_unknown_digest_is_opened_by_that_digest() -> None:
     with Server(always(manifest())) as server:
-        assert resolve(server.address) == RemoteImage(DIGEST, None, CONFIG, 42)
+        assert resolve(server.address) == _said(server, DIGEST, None, CONFIG, 42)
     assert [(one.method, one.path) for one in server.asked] == [
         ("HEAD", "/v2/team/app/manifests/1"),
         ("GET", f"/v2/team/app/manifests/{DIGEST}"),
@@ -71,7 +77,7 @@ def test_an_unknown_digest_is_opened_by_that_digest() -> None:
 def test_an_index_is_opened_down_to_the_platforms_image() -> None:
     index = index_of(("linux/arm64", _OTHER), ("linux/amd64", DIGEST))
     with Server(_registry({"1": index, "x": MANIFEST})) as server:
-        expected = RemoteImage(manifests.digest_of(index), DIGEST, CONFIG, 42)
+        expected = _said(server, manifests.digest_of(index), DIGEST, CONFIG, 42)
         assert resolve(server.address) == expected
         assert len(server.asked) == 3
 
@@ -79,7 +85,7 @@ def test_an_index_is_opened_down_to_the_platforms_image() -> None:
 def test_a_known_instance_spares_the_last_request() -> None:
     index = index_of(("linux/amd64", DIGEST))
     with Server(_registry({"1": index})) as server:
-        assert resolve(server.address, DIGEST) == RemoteImage(manifests.digest_of(index), DIGEST)
+        assert resolve(server.address, DIGEST) == _said(server, manifests.digest_of(index), DIGEST)
         assert server.methods == ["HEAD", "GET"]
 
 
@@ -87,7 +93,7 @@ def test_a_reference_by_digest_is_asked_by_that_digest_and_no_other_is_believed(
     """Its tag, where it has one too, counts for nothing, as with podman."""
     with Server(_registry({"1": MANIFEST})) as server:
         pinned = Reference.parse(f"{server.address}/team/app:gone@{DIGEST}")
-        assert client(server.address).resolve(Question(pinned, AMD64, frozenset({DIGEST}))) == RemoteImage(DIGEST)
+        assert client(server.address).resolve(Question(pinned, AMD64, frozenset({DIGEST}))) == _said(server, DIGEST)
         assert [one.path for one in server.asked] == [f"/v2/team/app/manifests/{DIGEST}"]
     with Server(always(manifest(digest=_OTHER))) as server:
         pinned = Reference.parse(f"{server.address}/team/app@{DIGEST}")
@@ -115,14 +121,14 @@ def test_without_a_usable_digest_header_the_body_tells_the_digest(told: str) -> 
         return manifest(digest=told if asked.method == "HEAD" else "")
 
     with Server(answer) as server:
-        assert resolve(server.address) == RemoteImage(DIGEST, None, CONFIG, 42)
+        assert resolve(server.address) == _said(server, DIGEST, None, CONFIG, 42)
         assert server.methods == ["HEAD", "GET"]
 
 
 @pytest.mark.parametrize("status", [400, 405, 501])
 def test_a_registry_that_knows_no_head_is_asked_with_get(status: int) -> None:
     with Server(lambda asked: Reply(status) if asked.method == "HEAD" else manifest()) as server:
-        assert resolve(server.address) == RemoteImage(DIGEST, None, CONFIG, 42)
+        assert resolve(server.address) == _said(server, DIGEST, None, CONFIG, 42)
 
 
 class Lie(t.NamedTuple):

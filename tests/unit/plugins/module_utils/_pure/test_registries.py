@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
@@ -72,8 +73,9 @@ _ASKED = [
 
 @pytest.mark.parametrize("case", _ASKED, ids=lambda case: case.reference)
 def test_references_are_asked_for_where_podman_asks(case: Asked) -> None:
-    expected = Endpoint(case.host, case.repository, insecure=case.insecure, blocked=case.blocked)
-    assert _CONF.endpoint(Reference.parse(case.reference)) == expected
+    found = _CONF.endpoint(Reference.parse(case.reference))
+    assert (found.host, found.repository) == (case.host, case.repository)
+    assert (found.insecure, found.blocked) == (case.insecure, case.blocked)
 
 
 def test_the_order_of_the_tables_decides_nothing() -> None:
@@ -89,7 +91,8 @@ def test_the_order_of_the_tables_decides_nothing() -> None:
 def test_without_rules_a_reference_is_asked_for_as_it_is(registries: object) -> None:
     conf = RegistriesConf.from_podman_info(registries)
     assert conf.rules == ()
-    assert conf.endpoint(Reference.parse("quay.io/a")) == Endpoint("quay.io", "a", insecure=False, blocked=False)
+    found = conf.endpoint(Reference.parse("quay.io/a"))
+    assert found == Endpoint("quay.io", "a", insecure=False, blocked=False, name="quay.io/a")
 
 
 def test_a_table_without_a_prefix_has_its_key_as_prefix() -> None:
@@ -106,3 +109,127 @@ def test_a_rule_for_another_name_changes_nothing(name: str, others: list[str]) -
     reference = Reference.parse(name)
     concerned = any(name == other or name.startswith(other + "/") for other in others)
     assert (conf.endpoint(reference).host == "elsewhere.example.org") is concerned
+
+
+#: What podman 4.3.1 and podman 5.4.2 both printed for a file with these tables.
+_MIRRORS = json.loads("""
+{"*.wild.example.com": {"Prefix": "*.wild.example.com", "Location": "", "Insecure": false, "PullFromMirror": "",
+  "Mirrors": null, "Blocked": true, "MirrorByDigestOnly": false},
+ "digests.example.com": {"Prefix": "digests.example.com", "Location": "digests.example.com", "Insecure": false,
+  "PullFromMirror": "", "Mirrors": [{"Location": "five.example.com/x", "Insecure": false, "PullFromMirror": ""}],
+  "Blocked": false, "MirrorByDigestOnly": true},
+ "docker.io": {"Prefix": "docker.io", "Location": "docker.io", "Insecure": false, "PullFromMirror": "",
+  "Mirrors": [{"Location": "six.example.com", "Insecure": false, "PullFromMirror": ""}],
+  "Blocked": false, "MirrorByDigestOnly": false},
+ "mirrored.example.com/team": {"Prefix": "mirrored.example.com/team", "Location": "origin.example.com/real",
+  "Insecure": true, "PullFromMirror": "", "Mirrors": [
+   {"Location": "one.example.com/cache", "Insecure": false, "PullFromMirror": ""},
+   {"Location": "two.example.com:5000", "Insecure": true, "PullFromMirror": "digest-only"},
+   {"Location": "three.example.com", "Insecure": false, "PullFromMirror": "tag-only"},
+   {"Location": "four.example.com", "Insecure": false, "PullFromMirror": "all"}],
+  "Blocked": false, "MirrorByDigestOnly": false},
+ "search": ["registry.example.com", "docker.io"]}
+""")
+_DIGEST = "sha256:" + "0f" * 32
+
+
+class Order(t.NamedTuple):
+    """A reference, and where it is asked for, one after another; an exclamation mark is an insecure place."""
+
+    reference: str
+    places: tuple[str, ...]
+
+
+_ORDERS = [
+    Order(
+        "mirrored.example.com/team/app:1",
+        (
+            "one.example.com/cache/app",
+            "three.example.com/app",
+            "four.example.com/app",
+            "origin.example.com/real/app!",
+        ),
+    ),
+    Order(
+        f"mirrored.example.com/team/app@{_DIGEST}",
+        (
+            "one.example.com/cache/app",
+            "two.example.com:5000/app!",
+            "four.example.com/app",
+            "origin.example.com/real/app!",
+        ),
+    ),
+    Order("digests.example.com/app:1", ("digests.example.com/app",)),
+    Order(f"digests.example.com/app@{_DIGEST}", ("five.example.com/x/app", "digests.example.com/app")),
+    Order("docker.io/nginx", ("six.example.com/library/nginx", "registry-1.docker.io/library/nginx")),
+    Order("mirrored.example.com/other", ("mirrored.example.com/other",)),
+]
+
+
+@pytest.mark.parametrize("case", _ORDERS, ids=lambda case: case.reference)
+def test_mirrors_are_asked_in_order_and_the_origin_last(case: Order) -> None:
+    found = RegistriesConf.from_podman_info(_MIRRORS).endpoints(Reference.parse(case.reference))
+    assert tuple(f"{one.host}/{one.repository}{'!' if one.insecure else ''}" for one in found) == case.places
+    assert not any(one.blocked for one in found)
+
+
+def test_what_is_blocked_has_no_mirrors() -> None:
+    rule = {"Blocked": True, "Mirrors": [{"Location": "mirror.example.org"}]}
+    (only,) = RegistriesConf.from_podman_info({"quay.io": rule}).endpoints(Reference.parse("quay.io/app"))
+    assert (only.host, only.blocked) == ("quay.io", True)
+
+
+def test_a_place_that_is_blocked_itself_is_blocked_for_every_name() -> None:
+    """podman asks for the rule of the rewritten name too."""
+    conf = RegistriesConf.from_podman_info(
+        {
+            "quay.io": {"Location": "origin.example.org", "Mirrors": [{"Location": "bad.example.org/x"}]},
+            "bad.example.org": {"Blocked": True},
+        }
+    )
+    assert [one.blocked for one in conf.endpoints(Reference.parse("quay.io/app"))] == [True, False]
+
+
+def test_the_mirrors_of_a_wildcard_stand_in_the_place_of_the_whole_host() -> None:
+    conf = RegistriesConf.from_podman_info({"*.example.com": {"Location": "", "Mirrors": [{"Location": "m.org/x"}]}})
+    names = [one.name for one in conf.endpoints(Reference.parse("a.example.com/team/app"))]
+    assert names == ["m.org/x/team/app", "a.example.com/team/app"]
+
+
+def test_the_search_registries_are_told_in_order() -> None:
+    assert RegistriesConf.from_podman_info(_MIRRORS).search == ("registry.example.com", "docker.io")
+
+
+@pytest.mark.parametrize("search", [None, "docker.io", {}, 5])
+def test_search_registries_that_are_no_list_are_none(search: object) -> None:
+    assert RegistriesConf.from_podman_info({"search": search}).search == ()
+
+
+def test_a_place_is_a_reference_of_its_own() -> None:
+    conf = RegistriesConf.from_podman_info(_MIRRORS)
+    asked = Reference.parse("docker.io/nginx:1")
+    mirror, origin = conf.endpoints(asked)
+    assert (mirror.reference(asked).name, origin.reference(asked)) == ("six.example.com/library/nginx:1", asked)
+    assert (mirror.certificates, origin.certificates) == ("six.example.com", "docker.io")
+
+
+@pytest.mark.parametrize("mirrors", [None, "x", {}, [None], [{}], [{"Location": ""}], [{"Location": None}]])
+def test_mirrors_that_are_none_are_left_out(mirrors: object) -> None:
+    conf = RegistriesConf.from_podman_info({"quay.io": {"Location": "quay.io", "Mirrors": mirrors}})
+    assert [one.name for one in conf.endpoints(Reference.parse("quay.io/app"))] == ["quay.io/app"]
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["Prefix", "Location", "Mirrors", "PullFromMirror", "search", "a.io"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(_json)
+def test_whatever_podman_prints_there_is_an_origin(printed: object) -> None:
+    found = RegistriesConf.from_podman_info(printed).endpoints(Reference.parse("a.io/team/app:1"))
+    assert found
