@@ -64,6 +64,12 @@ options:
       - How many groups of units are pulled and restarted side by side.
     type: int
     default: 8
+  registry_parallel:
+    description:
+      - How many images a registry is asked for side by side.
+      - More is faster where the registry is far away, and unkind to a small one.
+    type: int
+    default: 8
   fail_on:
     description:
       - The statuses that make the task fail, after everything was processed.
@@ -313,6 +319,7 @@ def main() -> t.NoReturn:
             "rollback": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 180},
             "parallel": {"type": "int", "default": 8},
+            "registry_parallel": {"type": "int", "default": 8},
             "fail_on": {
                 "type": "list",
                 "elements": "str",

@@ -24,8 +24,10 @@ from lablib.paths import GATEWAY
 from lablib.proxy import FaultProxy
 from lablib.registry import Registry
 
-PROXY_PORT = 5120
-_REGISTRY_PORT = 5121
+#: Which of each distribution's hosts is used where «PODFLEET_LANE» says so; see tests/integration/locations.py.
+LANE = int(os.environ.get("PODFLEET_LANE", "0"))
+#: The last two of the lane's ports, which its integration tests leave free.
+PROXY_PORT, _REGISTRY_PORT = (5148 + 20 * (LANE - 1), 5149 + 20 * (LANE - 1)) if LANE else (5120, 5121)
 _TAG = "stable"
 _SECONDS_A_UNIT = 15.0
 
@@ -97,11 +99,7 @@ def prepared(
     """
     # sudo and cron often leave the sbin folders out, where mount helpers and iptables live.
     os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:{packages.SEARCH_PATH}"
-    with contextlib.suppress(LabError):
-        # A lab that runs already is used as it is, whatever cache it lives in.
-        os.environ["PODFLEET_CACHE"] = str(Lab.open().paths.cache.parent)
-    lab = lablab.up(distro, number, secure=False, say=say)
-    host = lab.host(f"{distro}-{number}")
+    lab, host = _host(distro, number, say)
     registry = Registry(lab.paths, "bench-registry", _REGISTRY_PORT)
     names = tuple(f"bench-{one:02}" for one in range(1, images + 1))
     with contextlib.ExitStack() as stack:
@@ -115,6 +113,17 @@ def prepared(
         say(f"starting {images} units on {host.name}")
         bed.deploy()
         yield bed
+
+
+def _host(distro: str, number: int, say: t.Callable[[str], None]) -> tuple[Lab, Host]:
+    """The lab and one host of it, started where it does not run; a lab that runs is used as it is."""
+    with contextlib.suppress(LabError):
+        running = Lab.open()
+        # Whatever cache it lives in.
+        os.environ["PODFLEET_CACHE"] = str(running.paths.cache.parent)
+        return running, running.host(f"{distro}-{number}")
+    lab = lablab.up(distro, number, secure=False, say=say)
+    return lab, lab.host(f"{distro}-{number}")
 
 
 def _forget(registry: Registry) -> None:

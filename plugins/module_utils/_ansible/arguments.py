@@ -60,7 +60,7 @@ def access(params: t.Mapping[str, t.Any]) -> Access:
 
 def settings(params: t.Mapping[str, t.Any]) -> Settings:
     """The engine's settings from a module's parameters; what a module does not offer keeps its default."""
-    given = {name: params[name] for name in ("rollback", "timeout", "parallel") if name in params}
+    given = {name: params[name] for name in ("rollback", "timeout", "parallel", "registry_parallel") if name in params}
     return Settings(
         only=tuple(params["only"]),
         exclude=tuple(params["exclude"]),

@@ -17,7 +17,7 @@ from .._pure.selection import Selection
 from .._update.flow import Options, Update, World
 from .._update.report import Report
 from .joining import registries, system_bus
-from .settings import REGISTRY_WIDTH, Settings, must_be_root, must_be_usable
+from .settings import Settings, must_be_root, must_be_usable
 
 
 def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
@@ -37,6 +37,6 @@ def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
         world = World(podman, ProcFs(), registries(settings.access, files), system_bus(settings, stack))
         update = Update(
             world,
-            Options(selection, settings.policies, settings.rollback, settings.parallel, REGISTRY_WIDTH),
+            Options(selection, settings.policies, settings.rollback, settings.parallel, settings.registry_parallel),
         )
         return update.check() if check_mode else update.run()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from .settings import REGISTRY_SECONDS, REGISTRY_WIDTH, Access, Settings
+from .settings import REGISTRY_SECONDS, Access, Settings
 
 if t.TYPE_CHECKING:
     from .._edges.credentials import CredentialFiles
@@ -19,17 +19,17 @@ if t.TYPE_CHECKING:
     from .._update.protocols import Registry, Units
 
 
-def registries(access: Access, files: CredentialFiles) -> t.Callable[[Discovery], Registry]:
+def registries(access: Access, files: CredentialFiles) -> t.Callable[[Discovery, int], Registry]:
     """How the flow comes to a registry client, when it needs one."""
 
-    def connect(discovery: Discovery) -> Registry:
+    def connect(discovery: Discovery, width: int) -> Registry:
         # Imported only where a registry is asked.
         from .._edges.registry import RegistryClient  # noqa: PLC0415
         from .._edges.transport import TlsOptions  # noqa: PLC0415
 
         tls = TlsOptions(access.validate_certs, access.ca_path)
         conf = discovery.snapshot.host.registries
-        return RegistryClient(conf, files.book(), tls, timeout=REGISTRY_SECONDS, width=REGISTRY_WIDTH)
+        return RegistryClient(conf, files.book(), tls, timeout=REGISTRY_SECONDS, width=width)
 
     return connect
 

@@ -40,11 +40,14 @@ class Options:
 
 @dataclass(frozen=True)
 class World:
-    """The edges of a run. Registry and systemd are connected only when there is something to ask them."""
+    """The edges of a run. Registry and systemd are connected only when there is something to ask them.
+
+    C(registry) is told how many threads will ask it.
+    """
 
     store: Store
     processes: Processes
-    registry: t.Callable[[Discovery], Registry]
+    registry: t.Callable[[Discovery, int], Registry]
     units: t.Callable[[], Units]
 
 
@@ -87,8 +90,8 @@ class Update:
         discovery = discover(world.store, world.processes, options.selection, options.policies)
         self._warnings += discovery.pattern_warnings()
 
-        def registry() -> Registry:
-            self._registry = world.registry(discovery)
+        def registry(width: int) -> Registry:
+            self._registry = world.registry(discovery, width)
             return self._registry
 
         decisions = resolve_all(discovery.workloads, discovery.snapshot, registry, options.registry_parallel)

@@ -27,9 +27,12 @@ _Key = tuple[str, Platform, t.Optional[str]]
 
 
 def resolve_all(
-    workloads: t.Sequence[Workload], snapshot: Snapshot, registry: t.Callable[[], Registry], width: int
+    workloads: t.Sequence[Workload], snapshot: Snapshot, registry: t.Callable[[int], Registry], width: int
 ) -> dict[str, Decision]:
-    """The decision for each workload, by container ID. C(registry) is called only where there is something to ask."""
+    """The decision for each workload, by container ID.
+
+    C(registry) is called only where there is something to ask, with the number of threads that will: at most C(width).
+    """
     open_ = [one for one in workloads if one.finding is None]
     questions = _questions([one for one in open_ if one.policy is Policy.REGISTRY], snapshot)
     answers = _ask(questions, registry, width)
@@ -107,10 +110,13 @@ def _questions(workloads: t.Sequence[Workload], snapshot: Snapshot) -> dict[_Key
     return questions
 
 
-def _ask(questions: t.Mapping[_Key, Question], registry: t.Callable[[], Registry], width: int) -> dict[_Key, _Answer]:
+def _ask(
+    questions: t.Mapping[_Key, Question], registry: t.Callable[[int], Registry], width: int
+) -> dict[_Key, _Answer]:
     if not questions:
         return {}
-    client = registry()
+    threads = min(width, len(questions))
+    client = registry(threads)
 
     def ask(question: Question) -> _Answer:
         try:
@@ -118,7 +124,7 @@ def _ask(questions: t.Mapping[_Key, Question], registry: t.Callable[[], Registry
         except RegistryError as error:
             return error
 
-    with ThreadPoolExecutor(max_workers=min(width, len(questions))) as pool:
+    with ThreadPoolExecutor(max_workers=threads) as pool:
         return dict(zip(questions, pool.map(ask, questions.values())))
 
 

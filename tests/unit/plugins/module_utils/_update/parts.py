@@ -103,12 +103,13 @@ class FakeRegistry:
         self.answers: dict[str, Image | RegistryError] = {}
         self.published: dict[str, Image] = {}
         self.questions: list[Question] = []
-        self.connections = 0
+        #: For each connection, how many threads it was made for.
+        self.widths: list[int] = []
         #: Whether the image ID is told; where a manifest does not hold it, only a pull tells.
         self.tells_ids = True
 
-    def connect(self) -> FakeRegistry:
-        self.connections += 1
+    def connect(self, width: int) -> FakeRegistry:
+        self.widths.append(width)
         return self
 
     def publish(self, image: Image, reference: str = APP) -> Image:

@@ -37,6 +37,19 @@ def test_containers_of_one_reference_ask_one_question() -> None:
     assert question.known == {V1.digest}
 
 
+@pytest.mark.parametrize(("images", "threads"), [(1, 1), (3, 3), (9, 4)])
+def test_no_more_threads_ask_than_there_are_questions(images: int, threads: int) -> None:
+    """The connections that are opened ahead are as many as these threads."""
+    host = Host()
+    for number in range(images):
+        name = f"quay.io/team/app{number}:1"
+        host.has(V1, name)
+        host.service(f"{number}.service", Recipe(str(number), name))
+        host.registry.publish(V1, name)
+    host.update().check()
+    assert host.registry.widths == [threads]
+
+
 def test_spellings_of_one_reference_ask_one_question() -> None:
     host = Host()
     hub = "docker.io/library/nginx:latest"
@@ -75,7 +88,7 @@ def test_only_digests_that_all_know_spare_the_manifest() -> None:
 
 
 def test_the_local_policy_needs_no_registry_client() -> None:
-    def connect() -> FakeRegistry:
+    def connect(_width: int) -> FakeRegistry:
         raise AssertionError("a registry was connected")
 
     workload = _workload(None, Policy.LOCAL)

@@ -83,7 +83,7 @@ def test_a_host_without_workloads_connects_to_nothing() -> None:
     host.service("off.service", Recipe("off", APP, policy="disabled"))
     report = host.update().run()
     assert report.rows == ()
-    assert host.registry.connections == 0
+    assert host.registry.widths == []
     assert host.log == []
 
 
@@ -98,7 +98,7 @@ def test_the_local_policy_follows_local_storage_and_asks_no_registry() -> None:
     assert row(report, "app").after == (V2.id, V2.digest)
     assert host.running("app") == V2.id
     assert host.done("pull") == []
-    assert host.registry.connections == 0
+    assert host.registry.widths == []
 
 
 def test_a_local_name_that_is_gone_is_a_failure_of_that_container_only(host: Host) -> None:

@@ -114,7 +114,7 @@ class Host:
     ) -> Update:
         """One run over this host, to be started by C(run) or C(check)."""
         options = Options(Selection.parse(only, []), frozenset(policies), rollback, parallel=4, registry_parallel=4)
-        return Update(World(self, self, lambda _discovery: self.registry.connect(), self._connect), options)
+        return Update(World(self, self, lambda _discovery, width: self.registry.connect(width), self._connect), options)
 
     # Store.
 
