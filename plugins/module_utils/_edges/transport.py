@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 from .._pure.errors import MissingLibraryError, RegistryError
 from .._pure.reasons import Reason
+from .ahead import Ahead
 
 _LONGEST_BODY = 4 * 1024 * 1024
 _MOST_REDIRECTS = 5
@@ -234,6 +235,8 @@ class Deadline:
 
 def _session(requests: t.Any, host: str, insecure: bool, ca_path: str | None, width: int) -> t.Any:
     context = _tls_context(host, insecure, ca_path)
+    # An insecure registry's first connection may find that it speaks no TLS, so that its user needs another one.
+    ahead = Ahead(width if insecure else width - 1)
 
     class Adapter(requests.adapters.HTTPAdapter):  # type: ignore[misc]
         """Pools whose connections can be ended by a deadline, and that trust what this host trusts."""
@@ -241,7 +244,7 @@ def _session(requests: t.Any, host: str, insecure: bool, ca_path: str | None, wi
         def init_poolmanager(self, *arguments: t.Any, **options: t.Any) -> None:
             super().init_poolmanager(*arguments, ssl_context=context, **options)
             self.poolmanager.pool_classes_by_scheme = {
-                scheme: _watched(pool) for scheme, pool in self.poolmanager.pool_classes_by_scheme.items()
+                scheme: _watched(pool, ahead) for scheme, pool in self.poolmanager.pool_classes_by_scheme.items()
             }
 
         def cert_verify(self, conn: t.Any, url: str, verify: bool, cert: object) -> None:
@@ -277,8 +280,16 @@ def _tls_context(host: str, insecure: bool, ca_path: str | None) -> ssl.SSLConte
     return context
 
 
-def _watched(pool: t.Any) -> t.Any:
+def _watched(pool: t.Any, ahead: Ahead) -> t.Any:
     class Watched(pool.ConnectionCls):  # type: ignore[misc]
+        def _new_conn(self) -> socket.socket:
+            place = (self.host, self.port)
+            connected = ahead.take(place, self.timeout)
+            if connected is None:
+                connected = super()._new_conn()
+                ahead.follow(place, connected)
+            return connected
+
         def getresponse(self, *arguments: t.Any, **options: t.Any) -> t.Any:
             Deadline.watch(self.sock)
             return super().getresponse(*arguments, **options)

@@ -185,11 +185,12 @@ def client(
     insecure: bool = True,
     timeout: float = 5.0,
     extra: t.Mapping[str, t.Mapping[str, object]] | None = None,
+    width: int = 4,
 ) -> RegistryClient:
-    """A client to which the addresses are insecure registries, or secure ones."""
+    """A client to which the addresses are insecure registries, or secure ones; C(width) threads will ask it."""
     rules = {address: {"Prefix": address, "Location": address, "Insecure": insecure} for address in addresses}
     conf = RegistriesConf.from_podman_info({**rules, **(extra or {})})
-    return RegistryClient(conf, CredentialBook(credentials or {}), tls or TlsOptions(), timeout=timeout, width=4)
+    return RegistryClient(conf, CredentialBook(credentials or {}), tls or TlsOptions(), timeout=timeout, width=width)
 
 
 def question(address: str, *known: str, repository: str = "team/app", tag: str = "1") -> Question:

@@ -262,7 +262,7 @@ def test_a_429_tells_its_limits_too() -> None:
 def test_the_connection_is_kept_for_the_next_question() -> None:
     """A new one costs a round trip for TCP and one or two for TLS, for every image of a host."""
     with Server(always(manifest())) as server:
-        asking = client(server.address, tls=TlsOptions())
+        asking = client(server.address, width=1)
         for _time in range(5):
             asking.resolve(question(server.address, DIGEST))
         assert len(server.asked) == 5

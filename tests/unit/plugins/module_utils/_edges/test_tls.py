@@ -59,7 +59,7 @@ def _context(authority: trustme.CA, name: str = "127.0.0.1") -> ssl.SSLContext:
 
 def test_a_certificate_of_the_tasks_ca_is_trusted(authority: trustme.CA, ca_path: str) -> None:
     with Server(always(manifest()), _context(authority)) as server:
-        asking = client(server.address, insecure=False, tls=TlsOptions(ca_path=ca_path))
+        asking = client(server.address, insecure=False, tls=TlsOptions(ca_path=ca_path), width=1)
         for _time in range(3):
             assert asking.resolve(question(server.address, DIGEST)).digest == DIGEST
         assert server.connections == 1, "the connection is kept"
