@@ -146,7 +146,7 @@ def _bad(text: str, problem: str) -> ImageError:
 
 
 def _storage(text: str, rest: str) -> Source:
-    """C([store]name[:tag|@digest][@ID]) or C(@ID); only the default store, which has no brackets."""
+    """C([store]name[:tag|@digest][@ID]), C(@ID) or C(ID); only the default store, which has no brackets."""
     if rest.startswith("["):
         raise ImageError(
             f"{printable(text)!r}: another store than the user's own cannot be chosen by a name",
@@ -159,7 +159,7 @@ def _storage(text: str, rest: str) -> Source:
         raise _bad(text, "what follows @ must be a digest or a full image ID")
     else:
         rest_of_name = rest
-    if rest_of_name or not at:
+    if not _HEX_ID.match(rest) and (rest_of_name or not at):
         _reference(text, rest_of_name)
     return Source(Transport.CONTAINERS_STORAGE, selector=rest)
 

@@ -8,20 +8,36 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from .errors import InputError
+from .texts import printable
+
+#: What machines (C(uname -m)), Debian and people say, and what Go and therefore the OCI image spec say.
 _ARCHITECTURES: dict[str, tuple[str, str]] = {
     "x86_64": ("amd64", ""),
     "x86-64": ("amd64", ""),
     "i386": ("386", ""),
     "i486": ("386", ""),
+    "i586": ("386", ""),
     "i686": ("386", ""),
     "aarch64": ("arm64", ""),
     "armhf": ("arm", "v7"),
     "armel": ("arm", "v6"),
+    "armv5l": ("arm", "v5"),
+    "armv5tel": ("arm", "v5"),
+    "armv6l": ("arm", "v6"),
+    "armv7l": ("arm", "v7"),
+    "armv8l": ("arm", "v8"),
+    "ppc64el": ("ppc64le", ""),
+    "mipsel": ("mipsle", ""),
+    "mips64el": ("mips64le", ""),
+    "loongarch64": ("loong64", ""),
 }
 #: From the wanted variant downwards, what a machine also runs (the order that podman's image library tries).
 _VARIANTS: dict[str, tuple[str, ...]] = {"arm": ("v8", "v7", "v6", "v5"), "arm64": ("v8",)}
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 
 
 @dataclass(frozen=True)
@@ -43,8 +59,28 @@ class Platform:
             variant = f"v{variant}"
         return cls(os, architecture, variant)
 
+    @classmethod
+    def parse(cls, text: str) -> Platform:
+        """Read C(os/architecture[/variant]), as a person writes it.
+
+        Raises:
+            InputError: It is something else.
+        """
+        parts = text.split("/")
+        if len(parts) not in (2, 3) or not all(_PART.match(part) for part in parts):
+            raise InputError(
+                f"{printable(text)!r} is not a platform: write os/architecture or os/architecture/variant,"
+                " such as linux/amd64 or linux/arm/v7"
+            )
+        return cls.normalised(*parts)
+
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+    def accepts(self, other: Platform) -> bool:
+        """Whether an image of the other platform is one for this: a variant counts where both name one."""
+        same = (self.os, self.architecture) == (other.os, other.architecture)
+        return same and (not self.variant or not other.variant or self.variant == other.variant)
 
     def variants_in_order(self) -> tuple[str, ...]:
         """The variants that satisfy this platform, best first."""

@@ -25,6 +25,11 @@ _TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.ASCII)
 _DIGEST = re.compile(r"sha256:[a-f0-9]{64}\Z")
 _IMAGE_ID = re.compile(r"[a-f0-9]{64}\Z")
 _LONGEST_NAME = 255
+#: What podman's C(reference.Parse) takes: also what can be no repository in the end, such as C(Foo/bar).
+_WIDER = re.compile(
+    rf"(?P<name>(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*(?::[0-9]+)?/)?{_PATH_COMPONENT}(?:/{_PATH_COMPONENT})*)"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha(?:256:[a-f0-9]{64}|384:[a-f0-9]{96}|512:[a-f0-9]{128}))?\Z"
+)
 #: A name of 255 characters, a tag of 128 and a digest: what is longer cannot be a reference.
 _LONGEST_REFERENCE = 512
 
@@ -41,6 +46,12 @@ class InvalidReferenceError(ValueError):
 def is_digest(text: object) -> t.TypeGuard[str]:
     """Whether the text is a C(sha256:<64 lower-case hex>) digest, the only algorithm that image IDs and tags use."""
     return isinstance(text, str) and _DIGEST.match(text) is not None
+
+
+def is_in_podmans_grammar(text: str) -> bool:
+    """Whether podman's first look at a name finds no fault, so that the name is unknown rather than bad."""
+    found = _WIDER.match(text) if len(text) <= _LONGEST_REFERENCE else None
+    return found is not None and len(found["name"]) <= _LONGEST_NAME
 
 
 @dataclass(frozen=True)

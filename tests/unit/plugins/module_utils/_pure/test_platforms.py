@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 
 
@@ -39,6 +40,12 @@ _NAMED = [
     Named("linux", "ppc64le", "", "linux/ppc64le"),
     Named("plan9", "mos6502", "x", "plan9/mos6502/x"),
     Named("linux", "amd64", "2", "linux/amd64/2"),
+    # What uname -m and Debian say where Go says something else.
+    Named("linux", "armv7l", "", "linux/arm/v7"),
+    Named("linux", "armv6l", "", "linux/arm/v6"),
+    Named("linux", "ppc64el", "", "linux/ppc64le"),
+    Named("linux", "loongarch64", "", "linux/loong64"),
+    Named("linux", "armhf", "v6", "linux/arm/v6"),
 ]
 
 
@@ -75,11 +82,78 @@ def test_variants_are_tried_in_the_order_of_podman(case: Order) -> None:
     assert Platform("linux", case.architecture, case.variant).variants_in_order() == case.expected
 
 
-@given(st.text(max_size=12), st.text(max_size=12), st.text(max_size=6))
+_ANY_ARCHITECTURE = st.text(max_size=12) | st.sampled_from(["armhf", "ARMEL", "armv7l", "arm", "arm64", "X86_64"])
+
+
+@given(st.text(max_size=12), _ANY_ARCHITECTURE, st.text(max_size=6) | st.sampled_from(["7", "V8", "v6"]))
 def test_normalising_twice_changes_nothing_more(os: str, architecture: str, variant: str) -> None:
     once = Platform.normalised(os, architecture, variant)
-    if once.os.lower() == once.os and once.architecture.lower() == once.architecture:
-        assert Platform.normalised(once.os, once.architecture, once.variant) == once
+    assert Platform.normalised(once.os, once.architecture, once.variant) == once
+
+
+class Written(t.NamedTuple):
+    """What a person writes, and which platform it is."""
+
+    text: str
+    platform: Platform
+
+
+_WRITTEN = [
+    Written("linux/amd64", Platform("linux", "amd64")),
+    Written("Linux/x86_64", Platform("linux", "amd64")),
+    Written("linux/arm/v7", Platform("linux", "arm", "v7")),
+    Written("linux/arm64/8", Platform("linux", "arm64", "v8")),
+    Written("linux/armhf", Platform("linux", "arm", "v7")),
+    Written("plan9/mos6502", Platform("plan9", "mos6502")),
+]
+
+
+@pytest.mark.parametrize("case", _WRITTEN, ids=lambda case: case.text)
+def test_a_written_platform_is_read_and_normalised(case: Written) -> None:
+    assert Platform.parse(case.text) == case.platform
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "linux", "linux/", "/amd64", "linux/amd64/", "linux/arm/v7/x", "linux amd64", "linux/am d64", "linux/amd64\n"],
+)
+def test_what_is_no_platform_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(InputError, match="such as linux/amd64 or linux/arm/v7") as caught:
+        Platform.parse(text)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[a-zA-Z0-9.]{1,8}(/[a-zA-Z0-9_]{1,8}){1,2}", fullmatch=True))
+def test_any_text_is_a_platform_that_comes_back_or_refused(text: str) -> None:
+    try:
+        found = Platform.parse(text)
+    except InputError:
+        return
+    assert Platform.parse(str(found)) == found
+
+
+class Accepted(t.NamedTuple):
+    """Whether an image of one platform is taken where another is wanted."""
+
+    wanted: str
+    image: str
+    expected: bool
+
+
+_ACCEPTED = [
+    Accepted("linux/amd64", "linux/amd64", True),
+    Accepted("linux/amd64", "linux/arm64", False),
+    Accepted("linux/amd64", "windows/amd64", False),
+    Accepted("linux/arm", "linux/arm/v6", True),
+    Accepted("linux/arm/v7", "linux/arm/v7", True),
+    Accepted("linux/arm/v7", "linux/arm/v6", False),
+    Accepted("linux/arm/v7", "linux/arm", True),
+]
+
+
+@pytest.mark.parametrize("case", _ACCEPTED, ids=lambda case: f"{case.wanted} {case.image}")
+def test_an_image_in_storage_is_taken_where_nothing_says_otherwise(case: Accepted) -> None:
+    assert Platform.parse(case.wanted).accepts(Platform.parse(case.image)) is case.expected
 
 
 @given(st.sampled_from(["arm", "arm64", "amd64", "riscv64"]), st.sampled_from(["", "v5", "v6", "v7", "v8", "v9"]))
