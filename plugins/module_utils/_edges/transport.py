@@ -72,7 +72,7 @@ class Connection:
         self._timeout = timeout
         self._scheme: str | None = None
         self._lock = threading.Lock()
-        self._requests = _import_requests()
+        self._requests = import_libraries()
         self._session = _session(self._requests, host, self.insecure, tls.ca_path, width)
 
     def request(self, method: str, path: str, headers: t.Mapping[str, str]) -> Answer:
@@ -319,7 +319,7 @@ def _cause(error: BaseException) -> str:
         error = inner
 
 
-def _import_requests() -> t.Any:
+def import_libraries() -> t.Any:
     try:
         import requests  # noqa: PLC0415 (what asks no registry does not import it)
         import requests.adapters  # noqa: PLC0415

@@ -9,8 +9,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import typing as t
 
+from .._pure.errors import MissingLibraryError
 from .settings import REGISTRY_SECONDS, Access, Settings
 
 if t.TYPE_CHECKING:
@@ -32,6 +34,18 @@ def registries(access: Access, files: CredentialFiles) -> t.Callable[[Discovery,
         return RegistryClient(conf, files.book(), tls, timeout=REGISTRY_SECONDS, width=width)
 
     return connect
+
+
+def prepare_registries() -> None:
+    """Import what asking registries takes, beside the work of whoever calls this: it takes as long as a call of podman."""
+
+    def load() -> None:
+        from .._edges.transport import import_libraries  # noqa: PLC0415
+
+        with contextlib.suppress(MissingLibraryError):  # Told when a registry is asked.
+            import_libraries()
+
+    threading.Thread(target=load, daemon=True).start()
 
 
 def system_bus(settings: Settings, stack: contextlib.ExitStack) -> t.Callable[[], Units]:

@@ -87,7 +87,7 @@ class HostFacts:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A host's containers (of any state) and images at the start of a run."""
+    """A host's containers (of any state) at the start of a run, and images: at least those that candidates run."""
 
     containers: tuple[ListedContainer, ...]
     images: t.Mapping[str, ImageRecord]

@@ -52,16 +52,29 @@ class _Candidate:
     keeper: ListedContainer | None
 
 
-def discover(store: Store, processes: Processes, selection: Selection, policies: t.Collection[Policy]) -> Discovery:
-    """Find the workloads that take part. No registry is contacted, nothing is changed."""
+def discover(
+    store: Store,
+    processes: Processes,
+    selection: Selection,
+    policies: t.Collection[Policy],
+    prepare: t.Callable[[], None] | None = None,
+) -> Discovery:
+    """Find the workloads that take part. No registry is contacted, nothing is changed.
+
+    The snapshot holds the images that candidates run. Where decisions will follow, C(prepare) is given: it is called as
+    soon as a candidate shows that registries may be asked, and for those that follow local names all images are noted.
+    """
     with ThreadPoolExecutor(max_workers=2) as pool:
         # Side by side: nothing but the judgement needs the host's facts, which take podman the longest.
-        images_, host = pool.submit(store.images), pool.submit(store.host)
+        host = pool.submit(store.host)
         containers = store.containers()
         candidates = _candidates(containers)
-        images = images_.result()
-        details, opened = _inspect(store, candidates, images) if candidates else ({}, {})
-        snapshot = Snapshot(containers, {**images, **opened}, host.result())
+        follow = {one.policy for one in candidates}.intersection(policies) if prepare else set()
+        if prepare and Policy.REGISTRY in follow:
+            prepare()
+        images = pool.submit(store.images) if Policy.LOCAL in follow else None
+        details, opened = _inspect(store, candidates) if candidates else ({}, {})
+        snapshot = Snapshot(containers, {**(images.result() if images else {}), **opened}, host.result())
     found = [
         _workload(one, details, snapshot, processes)
         for one in candidates
@@ -74,12 +87,12 @@ def discover(store: Store, processes: Processes, selection: Selection, policies:
 
 
 def _inspect(
-    store: Store, candidates: t.Sequence[_Candidate], images: t.Mapping[str, ImageRecord]
+    store: Store, candidates: t.Sequence[_Candidate]
 ) -> tuple[dict[str, ContainerDetails], dict[str, ImageRecord]]:
     """One call for all candidates, the keepers of their pods, and the images that they run."""
     containers = {one.container.id for one in candidates} | {one.keeper.id for one in candidates if one.keeper}
-    running = {one.container.image_id for one in candidates if one.container.image_id in images}
-    return store.details(sorted(containers), sorted(filter(None, running)))
+    running = {one.container.image_id for one in candidates if one.container.image_id}
+    return store.details(sorted(containers), sorted(running))
 
 
 def _candidates(containers: t.Sequence[ListedContainer]) -> list[_Candidate]:
@@ -172,6 +185,13 @@ def _with_sharers(workloads: tuple[Workload, ...], containers: t.Sequence[Listed
         if container.id not in taking_part and not container.is_infra:
             others.setdefault(container.image_name, []).append(container.name or container.id[:12])
     return tuple(replace(one, shared_with=tuple(sorted(others.get(one.resolved_name, ())))) for one in workloads)
+
+
+def with_all_images(snapshot: Snapshot, store: Store) -> Snapshot:
+    """The snapshot with all images of local storage, and with their names as they are now."""
+    now = store.images()
+    known = {key: replace(one, names=now[key].names) for key, one in snapshot.images.items() if key in now}
+    return replace(snapshot, images={**now, **known})
 
 
 def local_names(images: t.Mapping[str, ImageRecord]) -> dict[str, ImageRecord]:

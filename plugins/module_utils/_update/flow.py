@@ -20,7 +20,7 @@ from .._pure.selection import Selection
 from .._pure.texts import printable
 from .._pure.units import UnitFacts
 from .activate import Outcome, Transaction
-from .discover import Discovery, discover
+from .discover import Discovery, discover, with_all_images
 from .groups import Change, Member, form_groups
 from .protocols import Processes, Registry, Store, Units
 from .report import Report, Row, row_warning, unchecked_warning
@@ -42,13 +42,14 @@ class Options:
 class World:
     """The edges of a run. Registry and systemd are connected only when there is something to ask them.
 
-    C(registry) is told how many threads will ask it.
+    C(registry) is told how many threads will ask it. C(prepare_registry) is called earlier, while podman is waited for.
     """
 
     store: Store
     processes: Processes
     registry: t.Callable[[Discovery, int], Registry]
     units: t.Callable[[], Units]
+    prepare_registry: t.Callable[[], None] = lambda: None
 
 
 class Update:
@@ -87,7 +88,7 @@ class Update:
 
     def _decide(self) -> tuple[Discovery, dict[str, Decision]]:
         options, world = self._options, self._world
-        discovery = discover(world.store, world.processes, options.selection, options.policies)
+        discovery = discover(world.store, world.processes, options.selection, options.policies, world.prepare_registry)
         self._warnings += discovery.pattern_warnings()
 
         def registry(width: int) -> Registry:
@@ -133,10 +134,11 @@ class Update:
         groups = form_groups(changes, discovery.snapshot.containers)
         if not groups:
             return {}
-        units = self._world.units()
+        units, store = self._world.units(), self._world.store
+        snapshot = with_all_images(discovery.snapshot, store)
 
         def move(group: tuple[Member, ...]) -> dict[str, Outcome]:
-            transaction = Transaction(self._world.store, units, discovery.snapshot, rollback=self._options.rollback)
+            transaction = Transaction(store, units, snapshot, rollback=self._options.rollback)
             return transaction.run(group)
 
         with ThreadPoolExecutor(max_workers=min(self._options.parallel, len(groups))) as pool:

@@ -11,7 +11,11 @@ import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.policies import Policy
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.selection import Selection
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.discover import Discovery, discover
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.discover import (
+    Discovery,
+    discover,
+    with_all_images,
+)
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.parts import APP, V1, V2, Recipe
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.world import Host, row, told
 
@@ -227,3 +231,49 @@ def test_every_digest_is_known_that_was_ever_recorded(host: Host) -> None:
     host.images_[V1.id].add(_D)
     (workload,) = _discover(host).workloads
     assert workload.digests == {V1.digest, _D}
+
+
+@pytest.mark.parametrize(
+    ("policy", "prepared", "looks"),
+    [
+        ("registry", 1, ["containers", "details", "host"]),
+        ("local", 0, ["containers", "details", "host", "images"]),
+        ("disabled", 0, ["containers", "host"]),
+    ],
+)
+def test_podman_is_asked_for_no_more_than_the_answer_needs(
+    host: Host, policy: str, prepared: int, looks: list[str]
+) -> None:
+    host.service("a.service", Recipe("a", APP, policy))
+    host.update().check()
+    assert sorted(host.looks) == looks
+    assert host.prepared == prepared
+
+
+def test_registries_are_prepared_for_policies_that_were_asked_for_only(host: Host) -> None:
+    host.service("a.service", Recipe("a", APP))
+    host.update(policies=[Policy.LOCAL]).check()
+    assert host.prepared == 0
+
+
+def test_an_inventory_looks_up_no_names(host: Host) -> None:
+    host.service("a.service", Recipe("a", APP, "local"))
+    _discover(host)
+    assert "images" not in host.looks
+
+
+def test_all_images_are_noted_with_their_names_of_now_and_what_was_known_of_them() -> None:
+    """Before anything is moved: names are put back to where they pointed then."""
+    host = Host()
+    host.has(V1, APP)
+    host.has(V2, "quay.io/team/other:1")
+    host.service("a.service", Recipe("a", APP))
+    snapshot = _discover(host).snapshot
+    assert set(snapshot.images) == {V1.id}
+    host.tags[APP] = V2.id
+    whole = with_all_images(snapshot, host)
+    assert APP not in whole.images[V1.id].names
+    assert whole.images[V2.id].names == (APP, "quay.io/team/other:1")
+    assert whole.images[V1.id].platform == V1.platform
+    host.drop(V1)
+    assert set(with_all_images(snapshot, host).images) == {V2.id}

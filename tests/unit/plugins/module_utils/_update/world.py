@@ -70,6 +70,9 @@ class Host:
         self.broken_later: set[str] = set()
         self.blind_looks = 0
         self.reset_refused = False
+        #: What the store was asked for, in the order in which it was.
+        self.looks: list[str] = []
+        self.prepared = 0
         self._numbers = itertools.count(1)
 
     # What a test sets up.
@@ -114,17 +117,23 @@ class Host:
     ) -> Update:
         """One run over this host, to be started by C(run) or C(check)."""
         options = Options(Selection.parse(only, []), frozenset(policies), rollback, parallel=4, registry_parallel=4)
-        return Update(World(self, self, lambda _discovery, width: self.registry.connect(width), self._connect), options)
+        return Update(
+            World(self, self, lambda _discovery, width: self.registry.connect(width), self._connect, self._prepare),
+            options,
+        )
 
     # Store.
 
     def images(self) -> dict[str, ImageRecord]:
+        self.looks.append("images")
         return self._records(with_platform=False)
 
     def host(self) -> HostFacts:
+        self.looks.append("host")
         return HostFacts((5, 4, 2), self.platform, RegistriesConf())
 
     def containers(self) -> tuple[ListedContainer, ...]:
+        self.looks.append("containers")
         with self.lock:
             if self.blind_looks and self.done("restart"):
                 self.blind_looks -= 1
@@ -136,13 +145,14 @@ class Host:
     def details(
         self, container_ids: t.Sequence[str], image_ids: t.Sequence[str]
     ) -> tuple[dict[str, ContainerDetails], dict[str, ImageRecord]]:
+        self.looks.append("details")
         found = {}
         for one in self.containers_:
             if one.listed.id in container_ids and one.listed.name not in self.vanishing:
                 volume, name = one.recipe.anonymous_volume, one.listed.image_name
                 found[one.listed.id] = ContainerDetails(one.listed.id, name, one.command, one.pid, volume)
         records = self._records(with_platform=True)
-        return found, {one: records[one] for one in image_ids}
+        return found, {one: records[one] for one in image_ids if one in records}
 
     def pull(self, name: str, platform: Platform | None, authfile: str | None = None) -> str:
         with self.lock:
@@ -208,6 +218,9 @@ class Host:
     def restart(self, units: t.Collection[str]) -> dict[str, JobOutcome]:
         with self.lock:
             return {unit: JobOutcome(self._restart(self.services[unit]), 0.1) for unit in units}
+
+    def _prepare(self) -> None:
+        self.prepared += 1
 
     def _connect(self) -> Host:
         if self.no_library:
