@@ -86,23 +86,23 @@ def digest_of(body: bytes) -> str:
     return "sha256:" + hashlib.sha256(body).hexdigest()
 
 
-def parse(body: bytes) -> Manifest | Index:
-    """Read a manifest or an index.
+def parse(body: bytes, what: str = "the answer") -> Manifest | Index:
+    """Read a manifest or an index; C(what) says in messages where it comes from.
 
     Raises:
         ManifestError: The body is neither, or is of the obsolete schema 1.
     """
     try:
-        document = load_object(body, "the answer")
+        document = load_object(body, what)
     except DocumentError as error:
         raise ManifestError(str(error)) from None
     if document.get("schemaVersion") == 1:
-        raise ManifestError("the registry offers only the obsolete manifest schema 1; push the image again")
+        raise ManifestError(f"{what} is of the obsolete manifest schema 1; push the image again")
     if "manifests" in document and "config" not in document:
         return Index(tuple(_instances(document["manifests"])))
     config = document.get("config")
     if not isinstance(config, dict) or not is_digest(config.get("digest")):
-        raise ManifestError("the answer is neither a manifest nor an index")
+        raise ManifestError(f"{what} is neither a manifest nor an index")
     listed = document.get("layers")
     layers = [layer for layer in listed if isinstance(layer, dict)] if isinstance(listed, list) else []
     sized = [

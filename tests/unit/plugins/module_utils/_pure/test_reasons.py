@@ -52,8 +52,7 @@ def _used() -> set[str]:
 
 #: Reasons of work that is under way; whoever gives one takes it from here.
 _AWAITED = {
-    "ARCHIVE_UNREADABLE",
-    "ARCHIVE_INVALID", "AMBIGUOUS", "CORRUPTED", "ID_NOT_CONFIG", "ENGINE_FAILED",
+    "AMBIGUOUS", "CORRUPTED", "ID_NOT_CONFIG", "ENGINE_FAILED",
     "CREDENTIAL_HELPER", "REQUEST_BUDGET", "BY_ID", "TAG_MOVED", "SIGNATURE_REJECTED", "NO_SPACE",
 }  # fmt: skip
 
