@@ -15,8 +15,12 @@ options:
   authfile:
     description:
       - Path, on the managed host, of a file with credentials as C(podman login) writes it.
-      - Without it, E(REGISTRY_AUTH_FILE), E(DOCKER_CONFIG) and the default files of podman and Docker are looked for,
-        in this order.
+      - Where it or one of the two variables names a file, no other file counts. In order, E(REGISTRY_AUTH_FILE),
+        E(DOCKER_CONFIG), and then the default files of podman and Docker are looked at.
+      - A container's label C(io.containers.autoupdate.authfile) comes before this. It counts only if the container did
+        not inherit it from its image, and if nobody else than root and the owner of the containers can write the file or
+        any folder above it. A file that it names, but that is not there, means that the registry is asked anonymously.
+      - Credential helpers (C(credHelpers), C(credsStore)) are run, one time for each registry.
     type: path
   credentials:
     description:
@@ -32,14 +36,17 @@ options:
         required: true
       username:
         description:
-          - The user name.
+          - The user name, which a password needs.
         type: str
-        required: true
       password:
         description:
-          - The password or access token.
+          - The password or access token. Either this or O(credentials[].identity_token) is required.
         type: str
-        required: true
+      identity_token:
+        description:
+          - The identity token of a token service (an OAuth2 refresh token), as C(docker login) keeps it for some
+            registries, in place of a password.
+        type: str
   validate_certs:
     description:
       - Whether certificates of registries are verified. Without it, C(registries.conf) decides for each registry.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from .._engine.settings import Access, Settings
-from .._pure.credentials import Credential
+from .._pure.credentials import TOKEN_USER, Credential
 from .._pure.policies import Policy
 
 #: Twin: doc_fragments/_selection.py.
@@ -37,21 +37,30 @@ CREDENTIALS: dict[str, t.Any] = {
         "no_log": False,
         "options": {
             "registry": {"type": "str", "required": True},
-            "username": {"type": "str", "required": True},
-            "password": {"type": "str", "required": True, "no_log": True},
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "identity_token": {"type": "str", "no_log": True},
         },
+        "required_one_of": [["password", "identity_token"]],
+        "mutually_exclusive": [["password", "identity_token"]],
+        "required_by": {"password": ["username"]},
     },
     "validate_certs": {"type": "bool"},
     "ca_path": {"type": "path"},
 }
 
 
+def credential(entry: t.Mapping[str, t.Any]) -> Credential:
+    """One entry of the parameter C(credentials)."""
+    token = entry.get("identity_token")
+    username = entry.get("username") or (TOKEN_USER if token else "")
+    return Credential(username, entry.get("password") or "", token or None)
+
+
 def access(params: t.Mapping[str, t.Any]) -> Access:
     """What a module with the credentials fragment was told of registries; the others keep the defaults."""
     return Access(
-        credentials={
-            one["registry"]: Credential(one["username"], one["password"]) for one in params.get("credentials", ())
-        },
+        credentials={one["registry"]: credential(one) for one in params.get("credentials") or ()},
         authfile=params.get("authfile"),
         validate_certs=params.get("validate_certs"),
         ca_path=params.get("ca_path"),

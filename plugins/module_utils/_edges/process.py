@@ -8,10 +8,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
+import time
 import typing as t
 from dataclasses import dataclass
 
@@ -34,6 +37,10 @@ class ProcessTimeoutError(Exception):
     """The child did not end in time and was killed."""
 
 
+class ProcessOutputError(Exception):
+    """The child printed more than it may and was killed."""
+
+
 def find_program(name: str) -> str | None:
     """The program's path: PATH first, then where a login shell would look."""
     return shutil.which(name) or shutil.which(name, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -46,27 +53,71 @@ def run(arguments: t.Sequence[str], *, timeout: float) -> Completed:
         ProcessTimeoutError: It was killed.
         OSError: It could not be started.
     """
+    with _start(arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as child, _killed_on_errors(child):
+        output, errors = child.communicate(timeout=timeout)
+    return _completed(child, output, errors)
+
+
+def ask(arguments: t.Sequence[str], text: str, *, timeout: float, most: int) -> Completed:
+    """Run one program that is told a short text and answers with at most C(most) bytes; its errors are not read.
+
+    Raises:
+        ProcessTimeoutError: It took more than C(timeout) seconds and was killed.
+        ProcessOutputError: It printed more and was killed.
+        OSError: It could not be started.
+    """
+    deadline = time.monotonic() + timeout
+    with _start(arguments, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as child, _killed_on_errors(child):
+        stdin, stdout = t.cast("t.IO[bytes]", child.stdin), t.cast("t.IO[bytes]", child.stdout)
+        with contextlib.suppress(BrokenPipeError):  # It need not read what it is told.
+            stdin.write(text.encode())
+            stdin.close()
+        poll, output = select.poll(), b""
+        poll.register(stdout, select.POLLIN)
+        chunk = b"."
+        while chunk:
+            if not poll.poll(max(0, deadline - time.monotonic()) * 1000):
+                raise ProcessTimeoutError
+            chunk = os.read(stdout.fileno(), most + 1)
+            output += chunk
+            if len(output) > most:
+                raise ProcessOutputError
+        child.wait(timeout=max(0.1, deadline - time.monotonic()))
+    return _completed(child, output, b"")
+
+
+def _start(arguments: t.Sequence[str], *, stdin: int, stderr: int) -> subprocess.Popen[bytes]:
     environment = {key: value for key, value in os.environ.items() if _is_passed_on(key, value)}
     environment["LC_ALL"] = "C.UTF-8"
     # Not module.run_command: the engine knows no Ansible. A list, never a shell; the callers validate what they put in.
-    with subprocess.Popen(  # pylint: disable=ansible-bad-function
+    return subprocess.Popen(  # pylint: disable=ansible-bad-function,consider-using-with
         list(arguments),
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         env=environment,
         start_new_session=True,
-        encoding="utf-8",
-        errors="replace",
-    ) as child:
-        try:
-            output, errors = child.communicate(timeout=timeout)
-        except BaseException as error:
+    )
+
+
+@contextlib.contextmanager
+def _killed_on_errors(child: subprocess.Popen[bytes]) -> t.Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise ProcessTimeoutError from None
-            raise
-    return Completed(child.returncode, output, errors)
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise ProcessTimeoutError from None
+        raise
+
+
+def _completed(child: subprocess.Popen[bytes], output: bytes, errors: bytes) -> Completed:
+    return Completed(child.returncode, _decoded(output), _decoded(errors))
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 def _is_passed_on(key: str, value: str) -> bool:

@@ -17,7 +17,7 @@ import urllib.parse
 
 from .._pure import manifests
 from .._pure.challenges import Challenge, parse_challenges
-from .._pure.credentials import Credential, CredentialBook
+from .._pure.credentials import Credential, Credentials
 from .._pure.decisions import RemoteImage
 from .._pure.errors import RegistryError
 from .._pure.image_configs import ImageConfigError, parse_config
@@ -46,7 +46,7 @@ class RegistryClient:
     """All registries of one run. C(timeout) bounds each request in seconds; C(width) is the number of threads."""
 
     def __init__(
-        self, conf: RegistriesConf, credentials: CredentialBook, tls: TlsOptions, *, timeout: float, width: int
+        self, conf: RegistriesConf, credentials: Credentials, tls: TlsOptions, *, timeout: float, width: int
     ) -> None:
         self._conf = conf
         self._credentials = credentials
@@ -62,7 +62,7 @@ class RegistryClient:
         Raises:
             RegistryError: The registry does not say; C(reason) tells why.
         """
-        return self._asked(question.reference, lambda repository: _resolve(repository, question))
+        return self._asked(question.reference, lambda repository: _resolve(repository, question), question.authfile)
 
     def describe(self, reference: Reference, platform: Platform) -> ImageFacts:
         """What the registry holds under a tag or digest for one platform; C(size) is of the layers as transferred.
@@ -72,14 +72,14 @@ class RegistryClient:
         """
         return self._asked(reference, lambda repository: _describe(repository, reference, platform))
 
-    def _asked(self, reference: Reference, ask: t.Callable[[_Repository], _Said]) -> _Said:
+    def _asked(self, reference: Reference, ask: t.Callable[[_Repository], _Said], authfile: str | None = None) -> _Said:
         if not reference.fully_qualified:
             raise RegistryError(f"{reference.name} does not say which registry to ask", Reason.SHORT_NAME)
         endpoint = self._conf.endpoint(reference)
         if endpoint.blocked:
             raise RegistryError(f"registries.conf blocks {reference.repository}", Reason.BLOCKED)
-        host = self._host(endpoint)
-        repository = _Repository(host, endpoint.repository, self._credentials.for_reference(reference))
+        credential = self._credentials.for_reference(reference, authfile)
+        repository = _Repository(self._host(endpoint), endpoint.repository, credential)
         try:
             return ask(repository)
         except manifests.NoInstanceError as error:

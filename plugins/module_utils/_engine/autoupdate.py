@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 from .._edges.credentials import CredentialFiles
 from .._edges.podman import Podman
@@ -33,11 +34,12 @@ def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
     selection = Selection.parse(settings.only, settings.exclude)
     files = CredentialFiles(settings.access.credentials, settings.access.authfile)
     with contextlib.ExitStack() as stack:
-        podman = Podman(stack.enter_context(files.for_podman()), verify_tls=settings.access.validate_certs)
+        podman = Podman(authfiles=files.for_podman, verify_tls=settings.access.validate_certs)
         bus = system_bus(settings, stack)
         world = World(podman, ProcFs(), registries(settings.access, files), bus, prepare_registries)
         update = Update(
             world,
             Options(selection, settings.policies, settings.rollback, settings.parallel, settings.registry_parallel),
         )
-        return update.check() if check_mode else update.run()
+        report = update.check() if check_mode else update.run()
+        return replace(report, warnings=(*report.warnings, *files.warnings()))

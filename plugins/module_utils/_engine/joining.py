@@ -31,7 +31,7 @@ def registries(access: Access, files: CredentialFiles) -> t.Callable[[Discovery,
 
         tls = TlsOptions(access.validate_certs, access.ca_path)
         conf = discovery.snapshot.host.registries
-        return RegistryClient(conf, files.book(), tls, timeout=REGISTRY_SECONDS, width=width)
+        return RegistryClient(conf, files, tls, timeout=REGISTRY_SECONDS, width=width)
 
     return connect
 

@@ -147,6 +147,10 @@ class Reason(_Code):
         "The label io.containers.autoupdate.authfile comes from the image, or names a file that others can write. Set it"
         " on the container, and let the file belong to root or the scope's user, writable by nobody else.",
     )
+    AUTHFILE_INVALID = (
+        "authfile_invalid",
+        "A file with credentials cannot be read, or is not what containers-auth.json(5) describes. The message names it.",
+    )
     CREDENTIAL_HELPER = (
         "credential_helper",
         "The credential helper that the authfile names could not be run, or gave no credential.",

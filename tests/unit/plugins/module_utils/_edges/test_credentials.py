@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
+import os
 import pathlib
 import stat
+import tempfile
 import typing as t
 
 import pytest
@@ -16,8 +19,10 @@ from hypothesis import strategies as st
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import credentials as edge
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.credentials import CredentialFiles
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.credentials import Credential, parse_authfile
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.authfiles import parse_authfile
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.credentials import Credential
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError, RegistryError
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.references import Reference
 
 _SECRET = "tr0ub4dor"
@@ -33,8 +38,11 @@ def _authfile(path: pathlib.Path, *users: str, **more: object) -> pathlib.Path:
     return path
 
 
-def _user(files: CredentialFiles, reference: str) -> str | None:
-    found = files.book().for_reference(Reference.parse(reference))
+_APP = Reference.parse("quay.io/app")
+
+
+def _user(files: CredentialFiles, reference: str, label: str | None = None) -> str | None:
+    found = files.for_reference(Reference.parse(reference), label)
     return found.username if found else None
 
 
@@ -64,6 +72,7 @@ _PLACES = [
     Place("XDG_CONFIG_HOME", "d", "d/containers/auth.json"),
     Place("HOME", "e", "e/.config/containers/auth.json"),
     Place("HOME", "e", "e/.docker/config.json"),
+    Place("HOME", "e", "e/.dockercfg"),
 ]
 
 
@@ -73,9 +82,49 @@ def test_files_are_searched_in_podmans_order(home: pathlib.Path, monkeypatch: py
     for place in _PLACES[number:]:
         monkeypatch.setenv(place.variable, str(home / place.value))
         _authfile(home / place.path, "quay.io")
-    wanted = {"quay.io": {"auth": Credential("wanted", _SECRET).basic()}}
-    (home / _PLACES[number].path).write_text(json.dumps({"auths": wanted}), encoding="utf-8")
+    wanted: dict[str, t.Any] = {"quay.io": {"auth": Credential("wanted", _SECRET).basic()}}
+    if not _PLACES[number].path.endswith(".dockercfg"):
+        wanted = {"auths": wanted}
+    (home / _PLACES[number].path).write_text(json.dumps(wanted), encoding="utf-8")
     assert _user(CredentialFiles({}, None), "quay.io/app") == "wanted"
+
+
+def test_the_first_default_file_that_knows_the_registry_counts(home: pathlib.Path) -> None:
+    """Seen on podman 4.3.1 and 5.4.2: an entry without a secret, and a helper that knows nothing, end no search."""
+    first = _authfile(home / "run/containers/auth.json", "ghcr.io", "quay.io/first")
+    _authfile(home / "home/.config/containers/auth.json", "quay.io", "quay.io/first/app")
+    files = CredentialFiles({}, None)
+    assert _user(files, "quay.io/app") == "quay.io"
+    assert _user(files, "quay.io/first/app") == "quay.io/first"
+    first.write_text('{"auths": {"quay.io": {}}}', encoding="utf-8")
+    assert _user(CredentialFiles({}, None), "quay.io/app") == "quay.io"
+
+
+def test_without_a_runtime_folder_podman_looks_below_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    assert edge._default_places({})[0].path == f"/run/containers/{os.getuid()}/auth.json"
+
+
+@pytest.mark.parametrize("content", ["[]", "{", f'"{_SECRET}"', " " * (1024 * 1024 + 1), None])
+def test_a_default_file_that_cannot_be_read_leaves_the_registry_unasked(
+    home: pathlib.Path, content: str | None
+) -> None:
+    """podman fails there too, though a later file knows the registry."""
+    path = home / "run/containers/auth.json"
+    path.parent.mkdir(parents=True)
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_text(content, encoding="utf-8")
+    _authfile(home / "home/.config/containers/auth.json", "quay.io")
+    files = CredentialFiles({}, None)
+    for _time in range(2):
+        with pytest.raises(RegistryError) as caught:
+            files.for_reference(_APP)
+        assert caught.value.reason is Reason.AUTHFILE_INVALID
+        assert str(path) in str(caught.value)
+        assert _SECRET not in str(caught.value)
+    assert _user(CredentialFiles({"quay.io": _OWN}, None), "quay.io/app") == "task"
 
 
 @pytest.mark.parametrize("variable", ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG"])
@@ -85,7 +134,13 @@ def test_a_variable_that_names_a_missing_file_ends_the_search(
     _authfile(home / "home/.config/containers/auth.json", "quay.io")
     assert _user(CredentialFiles({}, None), "quay.io/app") == "quay.io"
     monkeypatch.setenv(variable, str(home / "missing"))
-    assert _user(CredentialFiles({}, None), "quay.io/app") is None
+    files = CredentialFiles({}, None)
+    assert _user(files, "quay.io/app") is None
+    (warning,) = files.warnings()
+    assert warning.startswith(f"{variable}: {home / 'missing'}")
+    # podman 4.3 fails where the file that a variable names is not there.
+    with files.for_podman(_APP) as given_:
+        assert json.loads(pathlib.Path(str(given_)).read_text(encoding="utf-8"))["auths"] == {}
 
 
 def test_the_tasks_authfile_comes_before_every_variable(home: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,8 +158,9 @@ def test_an_authfile_of_the_task_that_is_not_there_is_refused(home: pathlib.Path
 
 def test_without_any_file_there_are_no_credentials() -> None:
     files = CredentialFiles({}, None)
-    assert files.book().entries == {}
-    with files.for_podman() as path:
+    assert _user(files, "quay.io/app") is None
+    assert files.warnings() == ()
+    with files.for_podman(_APP) as path:
         assert path is None
 
 
@@ -119,7 +175,7 @@ def test_the_tasks_credentials_come_before_the_files(home: pathlib.Path) -> None
 def test_a_file_that_is_no_authfile_is_named_and_not_shown(home: pathlib.Path, content: str) -> None:
     (home / "a.json").write_text(content, encoding="utf-8")
     with pytest.raises(InputError) as caught:
-        CredentialFiles({}, str(home / "a.json")).book()
+        CredentialFiles({}, str(home / "a.json"))
     assert str(home / "a.json") in str(caught.value)
     assert _SECRET not in str(caught.value)
 
@@ -127,7 +183,7 @@ def test_a_file_that_is_no_authfile_is_named_and_not_shown(home: pathlib.Path, c
 def test_a_file_without_end_is_not_read(home: pathlib.Path) -> None:
     (home / "a.json").write_text(" " * (1024 * 1024 + 1), encoding="utf-8")
     with pytest.raises(InputError, match="is longer than 1048576 bytes"):
-        CredentialFiles({}, str(home / "a.json")).book()
+        CredentialFiles({}, str(home / "a.json"))
 
 
 # What podman is given.
@@ -149,7 +205,7 @@ def test_podman_gets_the_tasks_credentials_in_a_private_file_that_is_removed(hom
         assert stat.S_IMODE(pathlib.Path(given_).parent.stat().st_mode) == 0o700
         text = pathlib.Path(given_).read_text(encoding="utf-8")
         assert json.loads(text)["credHelpers"] == {"gcr.io": "gcloud"}
-        assert parse_authfile(text, "x").entries["quay.io"] == _OWN
+        assert parse_authfile(text, "x").auths["quay.io"] == _OWN
     assert list((home / "podfleet").iterdir()) == []
 
 
@@ -192,10 +248,10 @@ def test_podman_and_the_check_use_the_same_credential(in_file: set[str], of_task
     runs = edge._RUN_DIRECTORY.parent
     path = _authfile(runs / "a.json", *in_file)
     files = CredentialFiles({key: Credential(f"task {key}".replace(":", ";"), _SECRET) for key in of_task}, str(path))
-    with files.for_podman() as given_:
-        theirs = parse_authfile(pathlib.Path(str(given_)).read_text(encoding="utf-8"), "x")
     parsed = Reference.parse(reference)
-    assert theirs.for_reference(parsed) == files.book().for_reference(parsed)
+    with files.for_podman(parsed) as given_:
+        theirs = parse_authfile(pathlib.Path(str(given_)).read_text(encoding="utf-8"), "x")
+    assert theirs.find(parsed) == files.for_reference(parsed)
 
 
 def test_no_secret_shows_where_the_files_are_printed() -> None:
@@ -207,3 +263,170 @@ def test_a_username_with_a_colon_would_be_another_user() -> None:
     with pytest.raises(InputError, match=r"quay\.io must not contain a colon") as caught:
         CredentialFiles({"quay.io": Credential("reader:x", _SECRET)}, None)
     assert _SECRET not in str(caught.value)
+
+
+# The file that a container's label names.
+
+
+@pytest.fixture
+def trusted() -> t.Iterator[pathlib.Path]:
+    """A folder that nobody else can write, all the way up: the folder for temporary files is none."""
+    with tempfile.TemporaryDirectory(dir="/root" if os.geteuid() == 0 else pathlib.Path.home()) as folder:
+        yield pathlib.Path(folder).resolve()
+
+
+def test_a_labels_file_comes_before_the_tasks_file_and_after_the_tasks_credentials(
+    home: pathlib.Path, trusted: pathlib.Path
+) -> None:
+    label = str(_authfile(trusted / "label.json", "quay.io", "ghcr.io"))
+    files = CredentialFiles({"ghcr.io": _OWN}, str(_authfile(home / "a.json", "quay.io/team", "gcr.io")))
+    assert _user(files, "quay.io/team/app", label) == "quay.io"
+    assert _user(files, "quay.io/team/app") == "quay.io/team"
+    assert _user(files, "ghcr.io/app", label) == "task"
+    assert _user(files, "gcr.io/app", label) is None
+
+
+def test_podman_gets_a_labels_file_as_it_is(trusted: pathlib.Path) -> None:
+    label = str(_authfile(trusted / "label.json", "quay.io"))
+    with CredentialFiles({}, None).for_podman(_APP, label) as given_:
+        assert given_ == label
+
+
+def test_podman_gets_the_tasks_credentials_beside_a_labels_file(trusted: pathlib.Path) -> None:
+    label = str(_authfile(trusted / "label.json", "quay.io"))
+    with CredentialFiles({"ghcr.io": _OWN}, None).for_podman(_APP, label) as given_:
+        auths = parse_authfile(pathlib.Path(str(given_)).read_text(encoding="utf-8"), "x").auths
+    assert {key: one.username for key, one in auths.items() if one}["quay.io"] == "quay.io"
+    assert auths["ghcr.io"] == _OWN
+
+
+def test_a_labels_file_that_is_missing_means_anonymous_and_is_said(home: pathlib.Path, trusted: pathlib.Path) -> None:
+    _authfile(home / "run/containers/auth.json", "quay.io")
+    files = CredentialFiles({}, None)
+    label = str(trusted / "missing.json")
+    assert _user(files, "quay.io/app", label) is None
+    with files.for_podman(_APP, label) as given_:
+        assert json.loads(pathlib.Path(str(given_)).read_text(encoding="utf-8")) == {"auths": {}, "credHelpers": {}}
+    assert files.warnings() == (
+        f"io.containers.autoupdate.authfile: {label} is not there, so the registry is asked anonymously",
+    )
+
+
+def test_a_labels_file_that_others_can_write_is_refused_everywhere(home: pathlib.Path) -> None:
+    label = str(_authfile(home / "label.json", "quay.io"))
+    pathlib.Path(label).chmod(0o666)
+    files = CredentialFiles({"ghcr.io": _OWN}, None)
+    with pytest.raises(RegistryError, match="others than its owner can write") as caught:
+        files.for_reference(_APP, label)
+    assert caught.value.reason is Reason.AUTHFILE_UNTRUSTED
+    with pytest.raises(RegistryError), files.for_podman(_APP, label):
+        pass
+    assert not list((home / "podfleet").glob("*"))
+    assert _user(files, "ghcr.io/app", label) == "task"
+
+
+# Helpers.
+
+
+@pytest.fixture
+def helper(home: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[str], pathlib.Path]:
+    """Have C(docker-credential-lab) on PATH do what a shell script says; returns where its calls are noted."""
+    folder = home / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def make(script: str) -> pathlib.Path:
+        program = folder / "docker-credential-lab"
+        notes = home / "notes"
+        program.write_text(f"#!/bin/sh\nread server\necho \"$* $server\" >> '{notes}'\n{script}\n", encoding="utf-8")
+        program.chmod(0o755)
+        return notes
+
+    return make
+
+
+_KNOWS = f"""echo '{{"ServerURL": "x", "Username": "helped", "Secret": "{_SECRET}"}}'"""
+_Helper = t.Callable[[str], pathlib.Path]
+
+
+def test_a_helper_is_asked_once_for_its_host(home: pathlib.Path, helper: _Helper) -> None:
+    notes = helper(f"sleep 0.1; {_KNOWS}")
+    files = CredentialFiles({}, str(_authfile(home / "a.json", "quay.io/team", credHelpers={"quay.io": "lab"})))
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(files.for_reference, [_APP, Reference.parse("quay.io/team/app")] * 8))
+    assert found == {Credential("helped", _SECRET)}
+    assert notes.read_text(encoding="utf-8") == "get quay.io\n"
+    assert files.warnings() == ()
+
+
+def test_podman_runs_the_helper_of_an_authfile_itself(home: pathlib.Path, helper: _Helper) -> None:
+    notes = helper(_KNOWS)
+    path = str(_authfile(home / "a.json", credHelpers={"quay.io": "lab"}))
+    with CredentialFiles({}, path).for_podman(_APP) as given_:
+        assert given_ == path
+    assert not notes.exists()
+
+
+def test_a_store_is_asked_for_what_no_file_knows_and_podman_is_told(home: pathlib.Path, helper: _Helper) -> None:
+    """podman itself ignores credsStore."""
+    notes = helper(_KNOWS)
+    _authfile(home / "run/containers/auth.json", "ghcr.io")
+    _authfile(home / "home/.docker/config.json", credsStore="lab", auths={"quay.io": {}})
+    files = CredentialFiles({}, None)
+    assert _user(files, "ghcr.io/app") == "ghcr.io"
+    assert not notes.exists()
+    assert _user(files, "quay.io/app") == "helped"
+    with files.for_podman(_APP) as given_:
+        theirs = parse_authfile(pathlib.Path(str(given_)).read_text(encoding="utf-8"), "x")
+    assert theirs.find(_APP) == Credential("helped", _SECRET)
+    assert isinstance(theirs.find(Reference.parse("ghcr.io/app")), Credential)
+    assert notes.read_text(encoding="utf-8") == "get quay.io\n"
+
+
+def test_a_helper_that_the_tasks_credentials_stand_before_still_serves_its_host(
+    home: pathlib.Path, helper: _Helper
+) -> None:
+    helper(_KNOWS)
+    path = str(_authfile(home / "a.json", credHelpers={"quay.io": "lab"}))
+    files = CredentialFiles({"quay.io/team": _OWN}, path)
+    for name, user in (("quay.io/team/app", "task"), ("quay.io/app", "helped")):
+        parsed = Reference.parse(name)
+        with files.for_podman(parsed) as given_:
+            theirs = parse_authfile(pathlib.Path(str(given_)).read_text(encoding="utf-8"), "x").find(parsed)
+        assert isinstance(theirs, Credential)
+        assert (_user(files, name), theirs.username) == (user, user)
+
+
+def test_a_store_that_is_not_installed_knows_nothing_as_for_podman(home: pathlib.Path) -> None:
+    _authfile(home / "home/.docker/config.json", credsStore="no-such-store")
+    files = CredentialFiles({}, None)
+    assert _user(files, "quay.io/app") is None
+    assert files.warnings() == ("credsStore: docker-credential-no-such-store is not installed",)
+
+
+def test_a_failed_helper_fails_everything_that_needs_it(home: pathlib.Path, helper: _Helper) -> None:
+    helper(f"echo {_SECRET}; exit 1")
+    files = CredentialFiles({"ghcr.io": _OWN}, str(_authfile(home / "a.json", credHelpers={"quay.io": "lab"})))
+    for _time in range(2):
+        with pytest.raises(RegistryError, match="ended with exit code 1") as caught:
+            files.for_reference(_APP)
+        assert caught.value.reason is Reason.CREDENTIAL_HELPER
+        assert _SECRET not in str(caught.value)
+    with pytest.raises(RegistryError), files.for_podman(_APP):
+        pass
+    assert _user(files, "ghcr.io/app") == "task"
+
+
+def test_another_user_gets_a_private_folder_of_their_own(home: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    (home / "run").mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "run"))
+    with pytest.raises(InputError, match="only this user can enter"):  # It belongs to the real user.
+        edge._run_directory()
+    assert (home / "run/podfleet").is_dir()
+
+
+def test_a_run_folder_that_others_can_enter_is_not_used(home: pathlib.Path) -> None:
+    (home / "podfleet").mkdir(mode=0o755)
+    with pytest.raises(InputError, match="only this user can enter"), CredentialFiles({"a": _OWN}, None).for_podman():
+        pass

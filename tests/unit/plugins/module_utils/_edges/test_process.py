@@ -102,3 +102,32 @@ def test_a_program_is_found_on_the_path_and_where_a_login_shell_looks(
     assert process.find_program("podman") == str(program)
     assert process.find_program("sh") in ("/usr/bin/sh", "/bin/sh")
     assert process.find_program("no-such-program") is None
+
+
+def _ask(code: str, text: str = "hello", timeout: float = 20, most: int = 100) -> process.Completed:
+    return process.ask([sys.executable, "-c", code], text, timeout=timeout, most=most)
+
+
+def test_a_program_is_told_a_text_and_answers() -> None:
+    done = _ask("import sys; print(sys.stdin.read() * 2); print('err', file=sys.stderr); sys.exit(3)")
+    assert done == process.Completed(3, "hellohello\n", "")
+
+
+def test_a_program_need_not_read_what_it_is_told() -> None:
+    assert _ask("import sys; sys.stdin.close(); print('x')").output == "x\n"
+
+
+def test_a_program_that_prints_too_much_is_killed() -> None:
+    assert _ask("print('x' * 99)").output == "x" * 99 + "\n"
+    with pytest.raises(process.ProcessOutputError):
+        _ask("print('x' * 100)")
+    with pytest.raises(process.ProcessOutputError):
+        _ask("while True: print('x')")
+
+
+@pytest.mark.parametrize("code", ["import time; time.sleep(60)", "import os, time; os.close(1); time.sleep(60)"])
+def test_a_program_that_does_not_answer_is_killed(code: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(process.ProcessTimeoutError):
+        _ask(code, timeout=0.5)
+    assert time.monotonic() - started < 10
