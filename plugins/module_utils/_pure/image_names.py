@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from .errors import ImageError
 from .reasons import Reason
-from .references import DOCKER_HUB, InvalidReferenceError, Reference, is_digest
+from .references import DOCKER_HUB, InvalidReferenceError, Reference, is_digest, is_in_podmans_grammar
 from .texts import printable
 
 
@@ -120,8 +120,10 @@ def _image_id(text: str) -> str | None:
     bare = text[len(_ID_PREFIX) :] if text.startswith(_ID_PREFIX) else text
     if _HEX_ID.match(bare):
         return _ID_PREFIX + bare
-    # The tag before a digest is dropped first: what is left of sha256:x@sha256:… is a repository called sha256.
-    if text.startswith(_ID_PREFIX) and "@" not in text:
+    # As podman does: the grammar comes first, and the tag before a digest is dropped. What is left of
+    # sha256:x@sha256:… is a repository called sha256; sha256:5/x would be a registry, and is taken for an ID.
+    name, at, _digest = text.partition("@")
+    if text.startswith(_ID_PREFIX) and (not at or "/" in name) and is_in_podmans_grammar(text):
         raise ImageError(f"{printable(text)}: invalid format: no 64-byte hexadecimal value", Reason.BAD_ID)
     return None
 

@@ -146,7 +146,7 @@ class Reference:
         return f"{self.familiar_repository}{tag}"
 
     def within(self, registry: str) -> Reference:
-        """A short name in one registry, which may have a path (C(quay.io/team)); a fully qualified one as it is.
+        """A short name in one registry; a fully qualified one as it is.
 
         Raises:
             InvalidReferenceError: They make no reference together.

@@ -201,10 +201,10 @@ def test_the_classes_of_errors_are_kept_apart(case: Classed) -> None:
 
 
 def test_localhost_comes_before_search_registries_and_these_before_docker_hub() -> None:
-    tags = ["localhost/app:1", "one.example/app:1", "two.example/team/app:1", "docker.io/library/app:1"]
+    tags = ["localhost/app:1", "one.example/app:1", "two.example/app:1", "docker.io/library/app:1"]
     images = [_image(f"{number}0", tag) for number, tag in enumerate(tags)]
     for first in range(len(tags)):
-        store = _store(*images[first:], search=("one.example", "two.example/team"))
+        store = _store(*images[first:], search=("one.example", "two.example"))
         answers = Answers(images={"app:1": images[first].id})
         assert _found(store, "app:1", answers=answers).name == tags[first]
 
