@@ -58,6 +58,9 @@ class Processes(t.Protocol):
 class Registry(t.Protocol):
     """The registries behind all references."""
 
+    def prepare(self, questions: t.Iterable[Question]) -> None:
+        """Tell all questions beforehand, so that they can share what opens a registry. Nothing is asked yet."""
+
     def resolve(self, question: Question) -> RemoteImage:
         """Answer one question; called from several threads. Raises C(RegistryError)."""
 

@@ -117,6 +117,7 @@ def _ask(
         return {}
     threads = min(width, len(questions))
     client = registry(threads)
+    client.prepare(questions.values())
 
     def ask(question: Question) -> _Answer:
         try:

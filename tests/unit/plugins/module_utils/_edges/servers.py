@@ -16,6 +16,7 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.hosts import RegistryHost
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.registry import RegistryClient
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.transport import Connection, TlsOptions
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure import manifests
@@ -211,6 +212,14 @@ def free_port() -> int:
 
 
 def ask_plainly(address: str, timeout: float) -> None:
-    """One request over HTTP, without finding out the scheme first."""
+    """One question over HTTP, without finding out the scheme first."""
+    plain_host(address, timeout).ask(
+        "GET", "/v2/", {}, repository="team/app", credential=None, until=time.monotonic() + 4 * timeout
+    )
+
+
+def plain_host(address: str, timeout: float) -> RegistryHost:
+    """A host that is known to speak plain HTTP."""
     connection = Connection(address, insecure=True, tls=TlsOptions(), timeout=timeout, width=1)
-    connection.fetch("GET", f"http://{address}/v2/", {})
+    connection._scheme = "http"
+    return RegistryHost(connection, lambda _credential: (), width=1, patience=2 * timeout, budget=None)

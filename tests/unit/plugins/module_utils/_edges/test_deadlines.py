@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.transport import Deadline
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.deadlines import Deadline
 
 
 def test_a_deadline_that_passed_before_there_was_a_connection_ends_it_all_the_same() -> None:

@@ -182,7 +182,6 @@ class Refusal(t.NamedTuple):
         Refusal(401, Reason.AUTH_REQUIRED),
         Refusal(403, Reason.AUTH_REQUIRED),
         Refusal(404, Reason.NOT_FOUND),
-        Refusal(429, Reason.RATE_LIMITED),
         Refusal(500, Reason.REGISTRY_UNREACHABLE),
     ],
     ids=lambda case: str(case.status),
@@ -238,7 +237,7 @@ def test_what_was_asked_is_counted_with_the_limits_that_the_registry_told() -> N
     assert usage.rate_limit == {"limit": 100, "remaining": 76, "window": 21600, "source": "me"}
 
 
-@pytest.mark.parametrize("header", ["", "x", "-1", "1;w=x", "9" * 30, "1;w=1;w=2", "\u0661"])
+@pytest.mark.parametrize("header", ["", "x", "-1", "1x", "9" * 30, "\u0661"])
 def test_a_limit_that_is_no_number_is_none(header: str) -> None:
     answered = Reply(
         200, {"RateLimit-Limit": header.encode("utf-8").decode("latin-1"), "Docker-Content-Digest": DIGEST}

@@ -50,7 +50,7 @@ class Issuer:
 
     def _token(self, asked: Asked) -> Reply:
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(asked.path).query)
-        (scope,) = query["scope"]
+        scope = " ".join(query["scope"])
         if any(f":{name}:" in scope for name in self.closed) or asked.authorization not in (
             None,
             f"Basic {USER.basic()}",
@@ -106,7 +106,7 @@ def test_both_names_of_a_token_are_known(key: str) -> None:
         assert resolve(server.address, DIGEST).digest == DIGEST
 
 
-@pytest.mark.parametrize("seconds", [300, None, 0, "300", 60.5])
+@pytest.mark.parametrize("seconds", [300, None, 0, "300", 60.5, "soon", [1], -1, 10**40])
 def test_a_token_lasts_as_long_as_the_service_says_or_a_minute(seconds: object) -> None:
     issuer = Issuer(seconds)
     with _serve(issuer) as server:
@@ -149,7 +149,7 @@ def test_a_password_is_not_sent_to_a_token_service_in_clear_text() -> None:
         challenge = {"WWW-Authenticate": f'Bearer realm="http://{service.address}/token"'}
         with Server(always(Reply(401, challenge))) as server:
             asking = client(server.address, credentials={server.address: USER}, timeout=2)
-            connection = asking._host(asking._conf.endpoint(question(server.address).reference)).connection
+            connection = asking._host(asking._conf.endpoint(question(server.address).reference))._connection
             connection.insecure = False
             connection._scheme = "http"
             with pytest.raises(RegistryError, match="clear text") as caught:
@@ -188,8 +188,6 @@ _BAD = [
     Bad(Reply(200, {}, b'{"token": 7}'), Reason.REGISTRY_INVALID),
     Bad(Reply(200, {}, b'{"token": "a\\r\\nX-Evil: 1"}'), Reason.REGISTRY_INVALID),
     Bad(Reply(200, {}, b'{"token": "\\u00e4"}'), Reason.REGISTRY_INVALID),
-    Bad(Reply(200, {}, b'{"token": "x", "expires_in": "soon"}'), Reason.REGISTRY_INVALID),
-    Bad(Reply(200, {}, b'{"token": "x", "expires_in": [1]}'), Reason.REGISTRY_INVALID),
     Bad(Reply(200, {}, b"[" * 100_000), Reason.REGISTRY_INVALID),
 ]
 
@@ -199,7 +197,7 @@ def test_a_token_service_that_gives_no_token(bad: Bad) -> None:
     with Server(always(bad.reply)) as service:
         challenge = {"WWW-Authenticate": f'Bearer realm="http://{service.address}/token"'}
         with Server(always(Reply(401, challenge))) as server, pytest.raises(RegistryError) as caught:
-            resolve(server.address, credentials={server.address: USER})
+            resolve(server.address, credentials={server.address: USER}, timeout=0.5)
     assert caught.value.reason is bad.reason
     assert SECRET not in str(caught.value)
 

@@ -53,7 +53,7 @@ def _used() -> set[str]:
 #: Reasons of work that is under way; whoever gives one takes it from here.
 _AWAITED = {
     "AMBIGUOUS", "CORRUPTED", "ID_NOT_CONFIG", "ENGINE_FAILED",
-    "REQUEST_BUDGET", "BY_ID", "TAG_MOVED", "SIGNATURE_REJECTED", "NO_SPACE",
+    "BY_ID", "TAG_MOVED", "SIGNATURE_REJECTED", "NO_SPACE",
 }  # fmt: skip
 
 

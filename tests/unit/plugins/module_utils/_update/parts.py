@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.decisions import RemoteImage
@@ -117,6 +118,9 @@ class FakeRegistry:
         self.answers[reference] = image
         self.published[image.digest] = image
         return image
+
+    def prepare(self, questions: t.Iterable[Question]) -> None:
+        """Nothing is gained by knowing them here."""
 
     def resolve(self, question: Question) -> RemoteImage:
         self.questions.append(question)
