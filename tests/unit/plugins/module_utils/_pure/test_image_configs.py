@@ -115,7 +115,7 @@ def test_a_time_is_the_same_moment_in_utc(moment: dt.datetime, minutes: int) -> 
     normalised = utc(zoned.isoformat())
     assert normalised is not None
     assert normalised.endswith("Z")
-    whole, _, fraction = normalised[:-1].partition(".")
+    whole, _dot, fraction = normalised[:-1].partition(".")
     told = dt.datetime.fromisoformat(whole).replace(
         microsecond=int(fraction.ljust(6, "0") or 0), tzinfo=dt.timezone.utc
     )
