@@ -65,6 +65,7 @@ class Authorizer:
         self._tokens: dict[Credential | None, list[Token]] = {}
         #: Repositories for which the service gave no token: they must not spoil a common one.
         self._closed: set[tuple[str, Credential | None]] = set()
+        self._renewed: set[Credential | None] = set()
         self._lock = threading.Lock()
         self._locks: dict[object, threading.Lock] = {}
 
@@ -109,9 +110,13 @@ class Authorizer:
     ) -> str | None:
         """Another token than one that did not open the repository, or no longer does."""
         shared = len(token.repositories) > 1
-        if repository in token.proved or (shared and token.proved and _is_expired(challenge)):
+        # Some call a token bad that opens too little; so this is believed once.
+        renew = shared and bool(token.proved) and _is_expired(challenge) and credential not in self._renewed
+        if repository in token.proved or renew:
             if challenge is None:
                 return None  # What is not there, or not allowed, is no matter of the token's age.
+            if renew:
+                self._renewed.add(credential)
             self._drop(token, credential)
             return self.header(repository, credential, until)
         if shared and self._challenge is not None and self._challenge.scheme == "bearer":

@@ -42,6 +42,7 @@ class Asked:
     method: str
     path: str
     headers: t.Mapping[str, str]
+    body: bytes = b""
 
     @property
     def authorization(self) -> str | None:
@@ -111,7 +112,8 @@ def _handler(server: Server) -> type[http.server.BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = server.reply(Asked(self.command, self.path, headers))
+            sent = self.rfile.read(int(headers.get("content-length", "0")))
+            reply = server.reply(Asked(self.command, self.path, headers, sent))
             self.send_response(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
@@ -126,7 +128,8 @@ def _handler(server: Server) -> type[http.server.BaseHTTPRequestHandler]:
             if length != len(reply.body):
                 self.close_connection = True
 
-        do_HEAD = do_GET  # noqa: N815 (the name is http.server's)
+        do_HEAD = do_GET  # noqa: N815 (the names are http.server's)
+        do_POST = do_GET  # noqa: N815
 
         def log_message(self, format: str, *arguments: object) -> None:
             """Nothing is logged."""
@@ -187,11 +190,13 @@ def client(
     timeout: float = 5.0,
     extra: t.Mapping[str, t.Mapping[str, object]] | None = None,
     width: int = 4,
+    budget: int | None = None,
 ) -> RegistryClient:
     """A client to which the addresses are insecure registries, or secure ones; C(width) threads will ask it."""
     rules = {address: {"Prefix": address, "Location": address, "Insecure": insecure} for address in addresses}
     conf = RegistriesConf.from_podman_info({**rules, **(extra or {})})
-    return RegistryClient(conf, CredentialBook(credentials or {}), tls or TlsOptions(), timeout=timeout, width=width)
+    book = CredentialBook(credentials or {})
+    return RegistryClient(conf, book, tls or TlsOptions(), timeout=timeout, width=width, budget=budget)
 
 
 def question(address: str, *known: str, repository: str = "team/app", tag: str = "1") -> Question:
