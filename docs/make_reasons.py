@@ -1,7 +1,7 @@
 # Copyright: Contributors to the podfleet.autoupdate collection
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write docs/reasons.md from the two enums that define what a row can say; a unit test compares the two."""
+"""Write docs/reasons.md from the enums that define what a row can say; a unit test compares the two."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ def page() -> str:
     reasons = _load()
     lines = [_HEADER, "| status | means | `podman_updated` |", "| --- | --- | --- |"]
     lines += [f"| `{one.value}` | {one.text} | `{reasons.PODMAN_UPDATED[one]}` |" for one in reasons.Status]
+    lines += [
+        "",
+        "What `image_digest_info` says of images without containers:",
+        "",
+        "| status | means |",
+        "| --- | --- |",
+    ]
+    lines += [f"| `{one.value}` | {one.text} |" for one in reasons.ImageStatus]
     lines += ["", "A reason says why a row has its status.", "", "| reason | means |", "| --- | --- |"]
     lines += [f"| `{one.value}` | {one.text} |" for one in reasons.Reason]
     return "\n".join(lines) + "\n"

@@ -66,8 +66,9 @@ class RegistryClient:
         self._budget = budget
         self._hosts: dict[tuple[str, bool], RegistryHost] = {}
         self._lock = threading.Lock()
-        #: By host: the repositories that are asked for there, each with the way to its credential.
-        self._wanted: dict[str, dict[str, tuple[Reference, str | None]]] = {}
+        #: By host: the repositories that are asked for there, each with the way to its credentials, which are several
+        #: where containers name authfiles of their own.
+        self._wanted: dict[str, dict[tuple[str, str | None], Reference]] = {}
 
     def prepare(self, questions: t.Iterable[Question]) -> None:
         """Tell all questions beforehand: their repositories can then share a token. Nothing is asked yet."""
@@ -85,6 +86,15 @@ class RegistryClient:
         found, passed = self._asked(
             question.reference, question.authfile, lambda repository: _resolve(repository, question)
         )
+        return replace(found, passed_over=passed)
+
+    def digest(self, reference: Reference) -> RemoteImage:
+        """What a tag answers with now, the index's own digest where it is one; nothing is opened.
+
+        Raises:
+            RegistryError: The registry does not say; C(reason) tells why.
+        """
+        found, passed = self._asked(reference, None, lambda repository: _digest(repository, reference))
         return replace(found, passed_over=passed)
 
     def describe(self, reference: Reference, platform: Platform) -> ImageFacts:
@@ -145,7 +155,8 @@ class RegistryClient:
         except InvalidReferenceError as error:
             raise RegistryError(f"registries.conf rewrites {asked.name}: {error}", Reason.REGISTRY_INVALID) from None
         with self._lock:
-            return self._wanted.setdefault(place.host, {}).setdefault(place.repository, (there, authfile))
+            self._wanted.setdefault(place.host, {})[place.repository, authfile] = there
+        return there, authfile
 
     def _credential(self, reference: Reference, authfile: str | None) -> Credential | None:
         return self._credentials.for_reference(reference, authfile)
@@ -153,9 +164,11 @@ class RegistryClient:
     def _wanted_at(self, host: str, credential: Credential | None) -> t.Iterator[str]:
         with self._lock:
             wanted = dict(self._wanted.get(host, {}))
-        for repository, (reference, authfile) in wanted.items():
+        told = set()
+        for (repository, authfile), reference in wanted.items():
             try:
-                if self._credential(reference, authfile) == credential:
+                if repository not in told and self._credential(reference, authfile) == credential:
+                    told.add(repository)
                     yield repository
             except RegistryError:
                 continue  # Its own question tells.
@@ -202,6 +215,17 @@ def _resolve(repository: Repository, question: Question) -> RemoteImage:
     if opened is None:
         return found
     return replace(found, id=opened.config_digest, size=opened.layers_size, layers=opened.layers)
+
+
+def _digest(repository: Repository, reference: Reference) -> RemoteImage:
+    name = reference.digest or t.cast("str", reference.tag)
+    digest, media_type = repository.head(name)
+    if digest is None:
+        with repository.host.quota.lease(1) as lease:
+            body, media_type = repository.manifest(name, lease)
+        digest = manifests.digest_of(body)
+    _must_be_asked_for(digest, reference)
+    return RemoteImage(digest, media_type=media_type, registry=repository.host.name)
 
 
 def _must_be_asked_for(digest: str, reference: Reference) -> None:

@@ -20,8 +20,8 @@ from .._pure.policies import Policy
 #: Requests at once to one registry: more is measurably faster where it is far away, and impolite to a small one.
 REGISTRY_WIDTH = 8
 REGISTRY_SECONDS = 30.0
-_LONGEST_TIMEOUT = 24 * 3600
-_WIDEST = 100
+LONGEST_TIMEOUT = 24 * 3600
+WIDEST = 100
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def must_be_usable(settings: Settings) -> None:
     Raises:
         InputError: It names the setting.
     """
-    for name, most in (("timeout", _LONGEST_TIMEOUT), ("parallel", _WIDEST), ("registry_parallel", _WIDEST)):
+    for name, most in (("timeout", LONGEST_TIMEOUT), ("parallel", WIDEST), ("registry_parallel", WIDEST)):
         if not 0 < getattr(settings, name) <= most:
             raise InputError(f"{name} must be between 1 and {most}, not {getattr(settings, name)}")
     if not settings.policies:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import enum
 import typing as t
 from dataclasses import dataclass
 
@@ -94,19 +95,35 @@ class Decision:
     target: Target | None = None
 
 
-def decide_registry(workload: Workload, remote: RemoteImage) -> Decision:
-    """Compare the running image with the registry's.
+class Sameness(enum.Enum):
+    """What shows that an image is the one that the registry has."""
 
-    Any recorded digest counts, of the index or of the instance. After that the config digest does: equal ID is equal
-    content, whatever compression or list stands between.
+    DIGEST = "digest"
+    PLATFORM_DIGEST = "platform_digest"
+    ID = "id"
+
+
+def sameness(digests: t.Collection[str], image_id: str | None, remote: RemoteImage) -> Sameness | None:
+    """What an image and the registry's have in common; None: they differ.
+
+    Any recorded digest counts, of the index or of the instance, whatever repository name stands before it. After that
+    the config digest does: equal ID is equal content, whatever compression or list stands between.
     """
+    if remote.digest in digests:
+        return Sameness.DIGEST
+    if remote.platform_digest in digests:
+        return Sameness.PLATFORM_DIGEST
+    return Sameness.ID if remote.id is not None and remote.id == image_id else None
+
+
+def decide_registry(workload: Workload, remote: RemoteImage) -> Decision:
+    """Compare the running image with the registry's."""
     reference = t.cast("Reference", workload.reference)
-    if remote.digest in workload.digests:
-        return Decision(Finding(Status.CURRENT), remote.digest)
-    if remote.platform_digest in workload.digests:
-        return Decision(Finding(Status.CURRENT), workload.image_digest)
-    if remote.id is not None and remote.id == workload.image_id:
-        return Decision(Finding(Status.CURRENT, Reason.SAME_CONTENT), workload.image_digest)
+    same = sameness(workload.digests, workload.image_id, remote)
+    if same is not None:
+        reason = Reason.SAME_CONTENT if same is Sameness.ID else None
+        known = remote.digest if same is Sameness.DIGEST else workload.image_digest
+        return Decision(Finding(Status.CURRENT, reason), known)
     target = Target(remote.id, remote.digest, reference.name, reference.at(remote.digest), workload.authfile)
     return Decision(Finding(Status.PENDING), workload.image_digest, target)
 

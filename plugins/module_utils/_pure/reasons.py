@@ -53,6 +53,16 @@ PODMAN_UPDATED: dict[Status, str] = {
 }
 
 
+class ImageStatus(_Code):
+    """How an image in local storage compares with what its name means in the registry."""
+
+    CURRENT = ("current", "Local storage holds what the registry has under the name.")
+    PENDING = ("pending", "The registry has another image under the name.")
+    MISSING = ("missing", "Local storage holds no image of that name, or only a damaged one.")
+    PINNED = ("pinned", "The name is that of one fixed image, by digest or by ID, and local storage holds it.")
+    UNKNOWN = ("unknown", "The registry did not tell, or the name does not say which registry to ask.")
+
+
 class Reason(_Code):
     """Why a row has its status: a stable code, with the text that explains it and says what to do next."""
 

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.registry import RegistryClient
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.transport import TlsOptions
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure import manifests
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.credentials import CredentialBook
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.credentials import Credential, CredentialBook
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.decisions import RemoteImage
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import RegistryError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.questions import Question
@@ -38,6 +38,7 @@ from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._ed
 )
 
 _OTHER = "sha256:" + "0f" * 32
+_BASIC = {"WWW-Authenticate": 'Basic realm="x"'}
 
 
 def _registry(bodies: t.Mapping[str, bytes]) -> t.Callable[[Asked], Reply]:
@@ -72,6 +73,42 @@ def test_an_unknown_digest_is_opened_by_that_digest() -> None:
         ("HEAD", "/v2/team/app/manifests/1"),
         ("GET", f"/v2/team/app/manifests/{DIGEST}"),
     ]
+
+
+def test_a_digest_alone_opens_nothing() -> None:
+    index = index_of(("linux/amd64", DIGEST))
+    with Server(_registry({"1": index})) as server:
+        found = client(server.address).digest(Reference.parse(f"{server.address}/team/app:1"))
+    assert found == _said(server, manifests.digest_of(index))
+    assert server.methods == ["HEAD"]
+
+
+def test_a_digest_that_no_header_tells_is_that_of_the_body() -> None:
+    with Server(always(Reply(200, {"Content-Type": manifests.IMAGE_TYPES[0]}, MANIFEST))) as server:
+        assert client(server.address).digest(Reference.parse(f"{server.address}/team/app:1")).digest == DIGEST
+        with pytest.raises(RegistryError, match="does not have the digest"):
+            client(server.address).digest(Reference.parse(f"{server.address}/team/app@{_OTHER}"))
+
+
+class _ByAuthfile:
+    """Credentials that are told apart by the authfile of a label."""
+
+    def for_reference(self, _reference: Reference, authfile: str | None = None) -> Credential | None:
+        return Credential(authfile, "x") if authfile else None
+
+
+def test_each_authfile_opens_its_own_question() -> None:
+    """One repository, asked for two containers whose labels name different files."""
+    with Server(lambda asked: manifest() if asked.authorization else Reply(401, _BASIC)) as server:
+        conf = RegistriesConf.from_podman_info({server.address: {"Insecure": True}})
+        asking = RegistryClient(conf, _ByAuthfile(), TlsOptions(), timeout=5, width=2)
+        questions = [replace(question(server.address, DIGEST), authfile=name) for name in ("/a", "/b")]
+        asking.prepare(questions)
+        for one in questions:
+            asking.resolve(one)
+    assert {one.authorization for one in server.asked if one.authorization} == {
+        f"Basic {Credential(name, 'x').basic()}" for name in ("/a", "/b")
+    }
 
 
 def test_an_index_is_opened_down_to_the_platforms_image() -> None:

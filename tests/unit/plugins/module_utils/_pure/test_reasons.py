@@ -52,8 +52,8 @@ def _used() -> set[str]:
 
 #: Reasons of work that is under way; whoever gives one takes it from here.
 _AWAITED = {
-    "AMBIGUOUS", "CORRUPTED", "ID_NOT_CONFIG", "ENGINE_FAILED",
-    "BY_ID", "TAG_MOVED", "SIGNATURE_REJECTED", "NO_SPACE",
+    "AMBIGUOUS", "ID_NOT_CONFIG", "ENGINE_FAILED",
+    "TAG_MOVED", "SIGNATURE_REJECTED", "NO_SPACE",
 }  # fmt: skip
 
 
