@@ -1,0 +1,84 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter image_reference and the test fully_qualified in a real playbook, beside a real podman."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from harness import ROOT
+from lablib.host import Host
+from lablib.lab import Lab
+from pushing import Push, id_of
+
+_PLAYBOOK = """---
+- hosts: all
+  gather_facts: false
+  vars:
+    parts: "{{ image | podfleet.autoupdate.image_reference }}"
+  tasks:
+    - ansible.builtin.assert:
+        that:
+          - image is podfleet.autoupdate.fully_qualified
+          - parts.repository is not podfleet.autoupdate.fully_qualified
+          - "[image, 'nginx'] | select('podfleet.autoupdate.fully_qualified') | list == [image]"
+          - parts.tag == '1.2'
+          - parts.digest is none
+
+    - name: Put the name together again, without the tag
+      ansible.builtin.command: podman pull --quiet docker://{{ parts.registry }}/{{ parts.repository }}@{{ digest }}
+      register: pulled
+      changed_when: true
+
+    - name: Ask podman by every spelling of the image's ID
+      ansible.builtin.command: podman image exists {{ (item | podfleet.autoupdate.image_reference).id }}
+      loop: ["{{ pulled.stdout }}", "sha256:{{ pulled.stdout }}"]
+      changed_when: false
+
+    - ansible.builtin.debug:
+        msg: "pulled {{ pulled.stdout }}"
+"""
+_BROKEN = """---
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.debug:
+        msg: "{{ 'quay.io/Upper' | podfleet.autoupdate.image_reference }}"
+"""
+
+
+def _play(lab: Lab, host: Host, folder: Path, text: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    playbook = folder / "play.yml"
+    playbook.write_text(text, encoding="utf-8")
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    given = [f"--extra-vars={key}={value}" for key, value in variables.items()]
+    return subprocess.run(
+        [program, f"--inventory={lab.inventory}", f"--limit={host.name}", *given, str(playbook)],
+        cwd=ROOT,
+        env={"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **os.environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_playbook_takes_names_apart_and_puts_them_together(lab: Lab, host: Host, push: Push, tmp_path: Path) -> None:
+    image = push("plugins", tag="1.2")
+
+    done = _play(lab, host, tmp_path, _PLAYBOOK, image=image.reference, digest=image.digest)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"pulled {id_of(image).partition(':')[2]}" in done.stdout
+
+
+def test_a_bad_name_fails_the_task_in_the_words_of_the_field(lab: Lab, host: Host, tmp_path: Path) -> None:
+    done = _play(lab, host, tmp_path, _BROKEN)
+
+    assert done.returncode == 2
+    assert "repository name must be lowercase" in " ".join((done.stdout + done.stderr).split())
