@@ -11,11 +11,14 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import ssl
 import threading
 
 _Address = tuple[str, int]
 #: How long a connection may still be under way when it is needed; after that its user makes one himself, in seconds.
 _PATIENCE = 1.0
+#: How long a host has for its first connection when there is no question yet, and again for TLS, in seconds.
+KNOCK_SECONDS = 1.0
 
 
 class Ahead:
@@ -23,7 +26,7 @@ class Ahead:
 
     They are opened side by side as soon as the first connection stands, which shows that there is somebody, and are
     ready when the first answer is: it took at least one round trip more. No byte is sent by them, so they serve
-    whichever scheme the first request finds.
+    whichever scheme the first request finds. C(find) makes the first one when it is known that requests will follow.
     """
 
     def __init__(self, count: int) -> None:
@@ -46,6 +49,27 @@ class Ahead:
                 peer = first.getpeername()
                 for _number in range(self._count):
                     self._opened.append(_begin(first.family, peer))
+
+    def find(self, place: _Address, tls: ssl.SSLContext | None) -> bool:
+        """Connect, and open the others; with C(tls) also see whether the place speaks TLS. False: it does not.
+
+        Raises:
+            OSError: It cannot be told, or there is nobody.
+        """
+        first = socket.create_connection(place, timeout=KNOCK_SECONDS)
+        self.follow(place, first)
+        if tls is None:
+            with self._lock:
+                self._opened.append(first)
+            return True
+        with first:
+            try:
+                tls.wrap_socket(first, server_hostname=place[0]).close()
+            except ssl.SSLError as error:
+                if type(error) is not ssl.SSLError:  # The connection's end, most likely, which may mean anything.
+                    raise
+                return False
+        return True
 
     def take(self, place: _Address, timeout: float | None) -> socket.socket | None:
         """One of the connections to this place, with its timeout in seconds; None where there is none (any more)."""

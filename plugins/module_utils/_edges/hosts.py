@@ -93,6 +93,10 @@ class RegistryHost:
             answer = self._watched(send, sent)
         return answer
 
+    def knock(self) -> None:
+        """Begin to connect; see C(Connection.knock)."""
+        self._connection.knock()
+
     def usage(self) -> RegistryUsage:
         """What this host was asked for."""
         counters = self._connection.counters

@@ -46,14 +46,17 @@ def find_program(name: str) -> str | None:
     return shutil.which(name) or shutil.which(name, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 
 
-def run(arguments: t.Sequence[str], *, timeout: float) -> Completed:
+def run(arguments: t.Sequence[str], *, timeout: float, environment: t.Mapping[str, str] | None = None) -> Completed:
     """Run one program to its end, or kill it with all its children after C(timeout) seconds.
+
+    C(environment) is added to this process's own.
 
     Raises:
         ProcessTimeoutError: It was killed.
         OSError: It could not be started.
     """
-    with _start(arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as child, _killed_on_errors(child):
+    started = _start(arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, added=environment or {})
+    with started as child, _killed_on_errors(child):
         output, errors = child.communicate(timeout=timeout)
     return _completed(child, output, errors)
 
@@ -67,7 +70,10 @@ def ask(arguments: t.Sequence[str], text: str, *, timeout: float, most: int) -> 
         OSError: It could not be started.
     """
     deadline = time.monotonic() + timeout
-    with _start(arguments, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as child, _killed_on_errors(child):
+    with (
+        _start(arguments, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, added={}) as child,
+        _killed_on_errors(child),
+    ):
         stdin, stdout = t.cast("t.IO[bytes]", child.stdin), t.cast("t.IO[bytes]", child.stdout)
         with contextlib.suppress(BrokenPipeError):  # It need not read what it is told.
             stdin.write(text.encode())
@@ -86,9 +92,11 @@ def ask(arguments: t.Sequence[str], text: str, *, timeout: float, most: int) -> 
     return _completed(child, output, b"")
 
 
-def _start(arguments: t.Sequence[str], *, stdin: int, stderr: int) -> subprocess.Popen[bytes]:
+def _start(
+    arguments: t.Sequence[str], *, stdin: int, stderr: int, added: t.Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     environment = {key: value for key, value in os.environ.items() if _is_passed_on(key, value)}
-    environment["LC_ALL"] = "C.UTF-8"
+    environment.update(added, LC_ALL="C.UTF-8")
     # Not module.run_command: the engine knows no Ansible. A list, never a shell; the callers validate what they put in.
     return subprocess.Popen(  # pylint: disable=ansible-bad-function,consider-using-with
         list(arguments),

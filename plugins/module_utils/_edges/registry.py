@@ -77,6 +77,13 @@ class RegistryClient:
                 with contextlib.suppress(RegistryError):  # The question itself will tell.
                     self._want(place, question.reference, question.authfile)
 
+    def knock(self, references: t.Iterable[Reference]) -> None:
+        """Begin to connect to where these will be asked for first; returns at once, makes no request, tells no failure."""
+        for place in {self._conf.endpoints(reference)[0] for reference in references}:
+            if not place.blocked:
+                with contextlib.suppress(RegistryError):  # The questions themselves will tell.
+                    self._host(place).knock()
+
     def resolve(self, question: Question) -> RemoteImage:
         """Answer one question, with one HEAD where nothing is new.
 

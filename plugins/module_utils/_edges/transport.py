@@ -11,7 +11,10 @@ requests is imported when the first connection is made: most of what this collec
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import ipaddress
+import os
 import socket
 import ssl
 import threading
@@ -22,7 +25,7 @@ from dataclasses import dataclass
 
 from .._pure.errors import MissingLibraryError, RegistryError
 from .._pure.reasons import Reason
-from .ahead import Ahead
+from .ahead import KNOCK_SECONDS, Ahead
 from .deadlines import Deadline
 from .tls import tls_context
 
@@ -30,6 +33,7 @@ _LONGEST_BODY = 4 * 1024 * 1024
 _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _BAD_REQUEST = 400
+_HTTPS_PORT = 443
 _RESETS = ("ConnectionResetError", "RemoteDisconnected", "IncompleteRead", "BrokenPipeError", "ConnectionAbortedError")
 
 
@@ -78,11 +82,32 @@ class Connection:
         self._timeout = timeout
         self._scheme: str | None = None
         self._lock = threading.Lock()
-        self._requests = import_libraries()
-        context = tls_context(certificates or host, insecure=self.insecure, ca_path=tls.ca_path)
+        self._context = tls_context(certificates or host, insecure=self.insecure, ca_path=tls.ca_path)
         # An insecure registry's first connection may find that it speaks no TLS, so that its user needs another one.
-        ahead = Ahead(width if self.insecure else width - 1)
-        self._session = _session(self._requests, context, width, ahead)
+        self._ahead = Ahead(width if self.insecure else width - 1)
+        self._width = width
+        self._knocking: threading.Thread | None = None
+
+    @functools.cached_property
+    def _requests(self) -> t.Any:
+        return import_libraries()
+
+    @functools.cached_property
+    def _session(self) -> t.Any:
+        return _session(self._requests, self._context, self._width, self._ahead)
+
+    def knock(self) -> None:
+        """Begin to connect, when it is known that something will be asked. No request is made, and no failure told."""
+        if self._knocking is None and not _is_proxied():
+            self._knocking = threading.Thread(target=self._find, daemon=True)
+            self._knocking.start()
+
+    def _find(self) -> None:
+        with contextlib.suppress(OSError, ValueError):  # The first request will meet the same, and tell.
+            parts = urllib.parse.urlsplit(f"//{self.host}")
+            place = (parts.hostname or "", parts.port or _HTTPS_PORT)
+            if not self._ahead.find(place, self._context if self.insecure else None) and parts.port:
+                self._scheme = "http"
 
     def request(self, method: str, path: str, headers: t.Mapping[str, str], *, seconds: float | None = None) -> Answer:
         """Ask the registry, over HTTPS; an insecure registry is also asked over HTTP, as podman does.
@@ -91,6 +116,8 @@ class Connection:
             RegistryError: There was no answer, or it broke a bound.
             ConnectionLostError: The same, and asking again may help.
         """
+        if self._knocking is not None:
+            self._knocking.join(KNOCK_SECONDS)
         if self._scheme is not None:
             return self.fetch(method, f"{self._scheme}://{self.host}{path}", headers, seconds=seconds)
         refusal: RegistryError | None = None
@@ -270,6 +297,11 @@ def _watched(pool: t.Any, ahead: Ahead) -> t.Any:
     return type("WatchedPool", (pool,), {"ConnectionCls": Watched})
 
 
+def _is_proxied() -> bool:
+    """Whether the environment names a proxy for anything: what it is for, requests finds out."""
+    return any(name.lower().endswith("_proxy") and name.lower() != "no_proxy" for name in os.environ)
+
+
 def _is_here(url: str) -> bool:
     host = urllib.parse.urlsplit(url).hostname or ""
     try:
@@ -295,6 +327,11 @@ def _cause(error: BaseException) -> str:
 
 
 def import_libraries() -> t.Any:
+    """requests, with all that it needs.
+
+    Raises:
+        MissingLibraryError: It is not installed for this Python.
+    """
     try:
         import requests  # noqa: PLC0415 (what asks no registry does not import it)
         import requests.adapters  # noqa: PLC0415

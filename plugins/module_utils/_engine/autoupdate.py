@@ -17,7 +17,7 @@ from .._edges.procfs import ProcFs
 from .._pure.selection import Selection
 from .._update.flow import Options, Update, World
 from .._update.report import Report
-from .joining import prepare_registries, registries, system_bus
+from .joining import Registries, system_bus
 from .settings import Settings, must_be_root, must_be_usable
 
 
@@ -35,8 +35,8 @@ def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
     files = CredentialFiles(settings.access.credentials, settings.access.authfile)
     with contextlib.ExitStack() as stack:
         podman = Podman(authfiles=files.for_podman, verify_tls=settings.access.validate_certs)
-        bus = system_bus(settings, stack)
-        world = World(podman, ProcFs(), registries(settings.access, files), bus, prepare_registries)
+        registries, bus = Registries(settings.access, files), system_bus(settings, stack)
+        world = World(podman, ProcFs(), registries.connect, bus, registries.begin)
         update = Update(
             world,
             Options(selection, settings.policies, settings.rollback, settings.parallel, settings.registry_parallel),

@@ -12,40 +12,59 @@ import contextlib
 import threading
 import typing as t
 
-from .._pure.errors import MissingLibraryError
+from .._pure.errors import EngineError, InputError, MissingLibraryError
 from .settings import REGISTRY_SECONDS, Access, Settings
 
 if t.TYPE_CHECKING:
     from .._edges.credentials import CredentialFiles
+    from .._edges.registry import RegistryClient
+    from .._pure.records import HostFacts
+    from .._pure.references import Reference
     from .._update.discover import Discovery
     from .._update.protocols import Registry, Units
 
 
-def registries(access: Access, files: CredentialFiles) -> t.Callable[[Discovery, int], Registry]:
-    """How the flow comes to a registry client, when it needs one."""
+class Registries:
+    """How the flow comes to a registry client, when it needs one, and what is begun before."""
 
-    def connect(discovery: Discovery, width: int) -> Registry:
+    def __init__(self, access: Access, files: CredentialFiles) -> None:
+        self._access = access
+        self._files = files
+        self._client: RegistryClient | None = None
+        self._beginning: threading.Thread | None = None
+
+    def begin(self, host: t.Callable[[], HostFacts], references: t.Collection[Reference], width: int) -> None:
+        """Import the libraries and connect, beside the work of whoever calls this; C(host) may take its time."""
+        threading.Thread(target=_import, daemon=True).start()
+        self._beginning = threading.Thread(target=self._begin, args=(host, references, width), daemon=True)
+        self._beginning.start()
+
+    def connect(self, discovery: Discovery, width: int) -> Registry:
+        """The client; C(width) threads will ask it."""
+        if self._beginning is not None:
+            self._beginning.join()
+        return self._client or self._made(discovery.snapshot.host, width)
+
+    def _begin(self, host: t.Callable[[], HostFacts], references: t.Collection[Reference], width: int) -> None:
+        with contextlib.suppress(EngineError, InputError):  # Told where it is really needed.
+            client = self._made(host(), width)
+            client.knock(references)
+            self._client = client
+
+    def _made(self, host: HostFacts, width: int) -> RegistryClient:
         # Imported only where a registry is asked.
         from .._edges.registry import RegistryClient  # noqa: PLC0415
         from .._edges.transport import TlsOptions  # noqa: PLC0415
 
-        tls = TlsOptions(access.validate_certs, access.ca_path)
-        conf = discovery.snapshot.host.registries
-        return RegistryClient(conf, files, tls, timeout=REGISTRY_SECONDS, width=width)
-
-    return connect
+        tls = TlsOptions(self._access.validate_certs, self._access.ca_path)
+        return RegistryClient(host.registries, self._files, tls, timeout=REGISTRY_SECONDS, width=width)
 
 
-def prepare_registries() -> None:
-    """Import what asking registries takes, beside the work of whoever calls this: it takes as long as a call of podman."""
+def _import() -> None:
+    from .._edges.transport import import_libraries  # noqa: PLC0415
 
-    def load() -> None:
-        from .._edges.transport import import_libraries  # noqa: PLC0415
-
-        with contextlib.suppress(MissingLibraryError):  # Told when a registry is asked.
-            import_libraries()
-
-    threading.Thread(target=load, daemon=True).start()
+    with contextlib.suppress(MissingLibraryError):  # Told when a registry is asked.
+        import_libraries()
 
 
 def system_bus(settings: Settings, stack: contextlib.ExitStack) -> t.Callable[[], Units]:

@@ -21,7 +21,8 @@ from .._pure.ownership import is_service_name
 from .._pure.policies import LABEL, InvalidPolicyError, Policy, parse_policy
 from .._pure.raw_names import find_raw_name
 from .._pure.reasons import Reason, Status
-from .._pure.records import AUTHFILE_LABEL, ContainerDetails, ImageRecord, ListedContainer, Snapshot
+from .._pure.records import AUTHFILE_LABEL, ContainerDetails, HostFacts, ImageRecord, ListedContainer, Snapshot
+from .._pure.references import InvalidReferenceError, Reference
 from .._pure.selection import Selection
 from .protocols import Processes, Store
 
@@ -51,28 +52,62 @@ class _Candidate:
     invalid: str | None
     keeper: ListedContainer | None
 
+    # What a selection looks at, as far as it is known before the container is inspected.
+
+    @property
+    def unit(self) -> str | None:
+        return self.keeper.unit_label if self.keeper else None
+
+    @property
+    def container_name(self) -> str:
+        return self.container.name
+
+    @property
+    def container_id(self) -> str:
+        return self.container.id
+
+    @property
+    def image(self) -> str:
+        return self.container.image_name
+
+    @property
+    def likely_question(self) -> Reference | None:
+        """What the registry will be asked for, unless the container was made by ID, by digest or by a short name."""
+        if self.policy is not Policy.REGISTRY:
+            return None
+        try:
+            reference = Reference.parse(self.container.image_name)
+        except InvalidReferenceError:
+            return None
+        # podman gives an image that was built here the registry «localhost», at which nobody listens.
+        asked = reference.fully_qualified and not reference.digest and reference.registry != "localhost"
+        return reference if asked else None
+
 
 def discover(
     store: Store,
     processes: Processes,
     selection: Selection,
     policies: t.Collection[Policy],
-    prepare: t.Callable[[], None] | None = None,
+    begin: t.Callable[[t.Callable[[], HostFacts], t.Collection[Reference]], None] | None = None,
 ) -> Discovery:
     """Find the workloads that take part. No registry is contacted, nothing is changed.
 
-    The snapshot holds the images that candidates run. Where decisions will follow, C(prepare) is given: it is called as
-    soon as a candidate shows that registries may be asked, and for those that follow local names all images are noted.
+    The snapshot holds the images that candidates run. Where decisions will follow, C(begin) is given: it is told as soon
+    as possible what registries will most likely be asked for, and for those that follow local names all images are noted.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
         # Side by side: nothing but the judgement needs the host's facts, which take podman the longest.
         host = pool.submit(store.host)
         containers = store.containers()
         candidates = _candidates(containers)
-        follow = {one.policy for one in candidates}.intersection(policies) if prepare else set()
-        if prepare and Policy.REGISTRY in follow:
-            prepare()
-        images = pool.submit(store.images) if Policy.LOCAL in follow else None
+        if begin and Policy.REGISTRY in policies:
+            likely = {one.likely_question for one in candidates if selection.takes(one)}
+            references = [one for one in likely if one is not None]
+            if references:
+                begin(host.result, references)
+        follow_names = begin and Policy.LOCAL in {one.policy for one in candidates}.intersection(policies)
+        images = pool.submit(store.images) if follow_names else None
         details, opened = _inspect(store, candidates) if candidates else ({}, {})
         snapshot = Snapshot(containers, {**(images.result() if images else {}), **opened}, host.result())
     found = [

@@ -16,6 +16,8 @@ from .._pure.decisions import Decision, Finding, Workload
 from .._pure.errors import MissingLibraryError, UnitError
 from .._pure.policies import Policy
 from .._pure.reasons import Reason, Status
+from .._pure.records import HostFacts
+from .._pure.references import Reference
 from .._pure.selection import Selection
 from .._pure.texts import printable
 from .._pure.units import UnitFacts
@@ -25,6 +27,9 @@ from .groups import Change, Member, form_groups
 from .protocols import Processes, Registry, Store, Units
 from .report import Report, Row, row_warning, unchecked_warning
 from .resolve import resolve_all, with_one_image_per_tag
+
+#: Is given a way to the host's facts, references, and how many threads will ask for them.
+Begin = t.Callable[[t.Callable[[], HostFacts], t.Collection[Reference], int], None]
 
 
 @dataclass(frozen=True)
@@ -42,14 +47,15 @@ class Options:
 class World:
     """The edges of a run. Registry and systemd are connected only when there is something to ask them.
 
-    C(registry) is told how many threads will ask it. C(prepare_registry) is called earlier, while podman is waited for.
+    C(registry) is told how many threads will ask it. C(begin) is told earlier what they will most
+    likely ask for, while podman is waited for.
     """
 
     store: Store
     processes: Processes
     registry: t.Callable[[Discovery, int], Registry]
     units: t.Callable[[], Units]
-    prepare_registry: t.Callable[[], None] = lambda: None
+    begin: Begin
 
 
 class Update:
@@ -88,7 +94,11 @@ class Update:
 
     def _decide(self) -> tuple[Discovery, dict[str, Decision]]:
         options, world = self._options, self._world
-        discovery = discover(world.store, world.processes, options.selection, options.policies, world.prepare_registry)
+
+        def begin(host: t.Callable[[], HostFacts], references: t.Collection[Reference]) -> None:
+            world.begin(host, references, min(options.registry_parallel, len(references)))
+
+        discovery = discover(world.store, world.processes, options.selection, options.policies, begin)
         self._warnings += discovery.pattern_warnings()
 
         def registry(width: int) -> Registry:

@@ -5,18 +5,27 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
 import socket
+import ssl
 import threading
+import time
 import typing as t
 
 import pytest
+import trustme
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.ahead import Ahead
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.registry import RegistryClient
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.transport import TlsOptions
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import RegistryError
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._edges.servers import (
     DIGEST,
     Server,
     always,
     client,
+    free_port,
     manifest,
     question,
 )
@@ -142,3 +151,106 @@ def test_a_client_connects_once_for_each_thread_and_once_to_find_the_scheme(widt
             one.join()
         assert len(server.asked) == 1 + width
         assert server.connections == connections
+
+
+# A client that knocks: it connects before it is asked.
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [one for one in os.environ if one.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(name="authority", scope="module")
+def _authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def _tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+def _knocked(asking: RegistryClient, address: str) -> RegistryClient:
+    asking.knock([question(address).reference, question(address, repository="team/other").reference])
+    return asking
+
+
+def _requests(asking: RegistryClient) -> int:
+    return sum(one.requests for one in asking.usage())
+
+
+def test_knocking_finds_that_an_insecure_registry_speaks_no_tls() -> None:
+    with Server(always(manifest())) as server:
+        asking = _knocked(client(server.address, width=1), server.address)
+        assert asking.resolve(question(server.address, DIGEST)).digest == DIGEST
+        assert server.methods == ["HEAD"]
+        assert server.connections == 2, "one for TLS, and one that was opened beside it"
+        assert _requests(asking) == 1, "the attempt by HTTPS was no request"
+
+
+def test_knocking_asks_nothing() -> None:
+    with Server(always(manifest())) as server:
+        asking = _knocked(client(server.address, width=3), server.address)
+        deadline = time.monotonic() + 5
+        while server.connections < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert (server.connections, server.asked, _requests(asking)) == (4, [], 0)
+
+
+def test_an_insecure_registry_that_speaks_tls_is_asked_by_it(authority: trustme.CA) -> None:
+    with Server(always(manifest()), _tls(authority)) as server:
+        asking = _knocked(client(server.address), server.address)
+        assert asking.resolve(question(server.address, DIGEST)).digest == DIGEST
+        assert server.methods == ["HEAD"]
+
+
+def test_a_secure_registry_is_asked_on_the_connection_that_knocking_made(
+    authority: trustme.CA, tmp_path: pathlib.Path
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.crt"))
+    with Server(always(manifest()), _tls(authority)) as server:
+        asking = client(server.address, insecure=False, tls=TlsOptions(ca_path=str(tmp_path / "ca.crt")), width=1)
+        _knocked(asking, server.address)
+        assert asking.resolve(question(server.address, DIGEST)).digest == DIGEST
+        assert (server.methods, server.connections) == (["HEAD"], 1)
+
+
+def test_a_secure_registry_is_not_asked_in_clear_text_after_knocking() -> None:
+    with Server(always(manifest())) as server:
+        asking = _knocked(client(server.address, insecure=False), server.address)
+        with pytest.raises(RegistryError, match="TLS"):
+            asking.resolve(question(server.address, DIGEST))
+        assert server.asked == []
+
+
+def test_a_registry_that_is_not_there_is_told_by_the_question() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    asking = _knocked(client(address), address)
+    with pytest.raises(RegistryError, match=r"cannot be reached: .*refused"):
+        asking.resolve(question(address))
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "http_proxy", "ALL_PROXY"])
+def test_behind_a_proxy_nobody_knocks(monkeypatch: pytest.MonkeyPatch, listener: Listener, name: str) -> None:
+    monkeypatch.setenv(name, "http://proxy.invalid:3128")
+    _knocked(client("{}:{}".format(*listener.place)), "{}:{}".format(*listener.place))
+    assert not listener.waiting()
+
+
+def test_a_blocked_registry_is_not_knocked_at(listener: Listener) -> None:
+    address = "{}:{}".format(*listener.place)
+    blocked = {"Prefix": address, "Location": address, "Blocked": True, "Insecure": True}
+    _knocked(client(extra={address: blocked}), address)
+    assert not listener.waiting()
+
+
+def test_a_host_that_accepts_and_says_nothing_delays_the_question_by_no_more_than_a_moment(listener: Listener) -> None:
+    address = "{}:{}".format(*listener.place)
+    asking = _knocked(client(address, timeout=0.5), address)
+    started = time.monotonic()
+    with pytest.raises(RegistryError, match="did not answer within"):
+        asking.resolve(question(address))
+    assert time.monotonic() - started < 4

@@ -230,3 +230,18 @@ def test_a_name_that_is_refused_is_told(fake: Fake, what: str) -> None:
     podman = fake.does("echo 'Error: tag not known' >&2; exit 125")
     with pytest.raises(StoreError, match=f"podman {what} localhost/a:1: Error: tag not known"):
         getattr(podman, what)(_ID, "localhost/a:1")
+
+
+def test_the_environment_spares_podman_what_nobody_wants_to_know(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packages are looked up for «podman info» only, and a pull has a collector as its user has set it."""
+    monkeypatch.delenv("GOGC", raising=False)
+    info = json.dumps({"version": {"Version": "5.4.2"}, "host": {"arch": "amd64"}})
+    told = f"echo \"$1 ${{GOGC:-}} ${{DPKG_ADMINDIR:-}}\" >> '{fake.folder}/environments'"
+    podman = fake.does(f"{told}\ncase $1 in info) echo '{info}';; pull) echo {_HEX};; *) echo '[]';; esac")
+    podman.host()
+    podman.containers()
+    podman.images()
+    podman.details(["c" * 64], [])
+    podman.pull(_NAME, None)
+    lines = (fake.folder / "environments").read_text(encoding="utf-8").splitlines()
+    assert [line.rstrip() for line in lines] == ["info 400 /nonexistent", "ps 400", "images 400", "inspect 400", "pull"]

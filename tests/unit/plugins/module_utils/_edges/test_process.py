@@ -52,6 +52,15 @@ def test_what_would_lead_podman_astray_is_not_passed_on(monkeypatch: pytest.Monk
     assert os.environ[name] == "x"
 
 
+def test_what_a_caller_adds_is_passed_on_to_that_child_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOGC", "7")
+    code = "import os; print(os.environ.get('GOGC'), os.environ.get('LC_ALL'), 'PATH' in os.environ)"
+    done = process.run([sys.executable, "-c", code], timeout=10, environment={"GOGC": "400", "LC_ALL": "de_DE"})
+    assert done.output.split() == ["400", "C.UTF-8", "True"]
+    assert os.environ["GOGC"] == "7"
+    assert process.run([sys.executable, "-c", code], timeout=10).output.split()[0] == "7"
+
+
 @pytest.mark.parametrize("name", ["DOCKER_HOST", "CONTAINER_RUNTIME_ENDPOINT", "IMAGE_SERVICE_ENDPOINT"])
 @pytest.mark.parametrize(
     ("value", "kept"),

@@ -234,26 +234,54 @@ def test_every_digest_is_known_that_was_ever_recorded(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "prepared", "looks"),
+    ("policy", "looks"),
     [
-        ("registry", 1, ["containers", "details", "host"]),
-        ("local", 0, ["containers", "details", "host", "images"]),
-        ("disabled", 0, ["containers", "host"]),
+        ("registry", ["containers", "details", "host"]),
+        ("local", ["containers", "details", "host", "images"]),
+        ("disabled", ["containers", "host"]),
     ],
 )
-def test_podman_is_asked_for_no_more_than_the_answer_needs(
-    host: Host, policy: str, prepared: int, looks: list[str]
-) -> None:
+def test_podman_is_asked_for_no_more_than_the_answer_needs(host: Host, policy: str, looks: list[str]) -> None:
     host.service("a.service", Recipe("a", APP, policy))
     host.update().check()
     assert sorted(host.looks) == looks
-    assert host.prepared == prepared
 
 
-def test_registries_are_prepared_for_policies_that_were_asked_for_only(host: Host) -> None:
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe("a", APP, "local"),
+        Recipe("a", APP, "disabled"),
+        Recipe("a", APP, "Registry"),
+        Recipe("a", f"quay.io/team/app@{_D}"),
+        Recipe("a", "app:latest", resolved="localhost/app:latest"),
+    ],
+)
+def test_no_registry_is_connected_for_what_is_not_asked_of_one(host: Host, recipe: Recipe) -> None:
+    host.service("a.service", recipe)
+    host.update().check()
+    assert host.begun == []
+
+
+def test_registries_are_connected_early_for_what_is_likely_to_be_asked(host: Host) -> None:
+    others = [f"quay.io/team/app{number}:1" for number in range(5)]
+    for number, name in enumerate([APP, APP, *others]):
+        host.has(V1, name)
+        host.service(f"{number}.service", Recipe(str(number), name))
+        host.registry.publish(V1, name)
+    host.update().check()
+    assert host.begun == [({APP, *others}, 4)]
+
+
+def test_registries_are_connected_early_for_what_is_selected_only(host: Host) -> None:
     host.service("a.service", Recipe("a", APP))
     host.update(policies=[Policy.LOCAL]).check()
-    assert host.prepared == 0
+    host.update(only=["unit:b*"]).check()
+    host.update(only=["container:b"]).check()
+    assert host.begun == []
+    for only in ("unit:a", "container:a", "image:quay.io/*"):
+        host.update(only=[only]).check()
+    assert host.begun == [({APP}, 1)] * 3
 
 
 def test_an_inventory_looks_up_no_names(host: Host) -> None:

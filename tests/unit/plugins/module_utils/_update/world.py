@@ -29,6 +29,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.records 
     ImageRecord,
     ListedContainer,
 )
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.references import Reference
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.registries import RegistriesConf
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.selection import Selection
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.units import JobOutcome, UnitFacts
@@ -72,7 +73,8 @@ class Host:
         self.reset_refused = False
         #: What the store was asked for, in the order in which it was.
         self.looks: list[str] = []
-        self.prepared = 0
+        #: What the registries were told to be ready for: the references, and how many threads will ask.
+        self.begun: list[tuple[set[str], int]] = []
         self._numbers = itertools.count(1)
 
     # What a test sets up.
@@ -118,7 +120,7 @@ class Host:
         """One run over this host, to be started by C(run) or C(check)."""
         options = Options(Selection.parse(only, []), frozenset(policies), rollback, parallel=4, registry_parallel=4)
         return Update(
-            World(self, self, lambda _discovery, width: self.registry.connect(width), self._connect, self._prepare),
+            World(self, self, lambda _discovery, width: self.registry.connect(width), self._connect, self._begin),
             options,
         )
 
@@ -219,8 +221,9 @@ class Host:
         with self.lock:
             return {unit: JobOutcome(self._restart(self.services[unit]), 0.1) for unit in units}
 
-    def _prepare(self) -> None:
-        self.prepared += 1
+    def _begin(self, host: t.Callable[[], HostFacts], references: t.Collection[Reference], width: int) -> None:
+        assert host().platform == self.platform
+        self.begun.append(({one.name for one in references}, width))
 
     def _connect(self) -> Host:
         if self.no_library:
