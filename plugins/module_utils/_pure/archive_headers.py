@@ -100,10 +100,11 @@ def parse(block: bytes) -> Header:
         HeaderError: Its checksum is wrong, or a number in it is none.
     """
     if len(block) != BLOCK:
-        raise HeaderError("the archive ends inside a header")
+        raise HeaderError("it is no tar archive, or cut off: it ends inside a header")
     summed = block[:148] + _SPACES + block[156:]
+    checksum, unsigned = _number(block[148:156]), sum(summed)
     # Some old tars summed signed bytes.
-    if _number(block[148:156]) not in (sum(summed), sum(summed) - 256 * sum(byte >> 7 for byte in summed)):
+    if checksum != unsigned and checksum != unsigned - 256 * sum(byte >> 7 for byte in summed):
         raise HeaderError("it is no tar archive, or damaged: a header has a wrong checksum")
     name, link, flag = _text(block[:100]), _text(block[157:257]), block[156:157]
     prefix = _text(block[345:500]) if block[257:265] == b"ustar\x0000" else b""

@@ -27,7 +27,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 _DAMAGED = "it is damaged, or cut off: it cannot be decompressed"
 _NO_ZSTD = (
     "it is compressed by zstd, for which this Python needs the library zstandard (Debian, Fedora: python3-zstandard) or"
-    " pyzstd; Python 3.14 needs none"
+    " backports.zstd; Python 3.14 needs none"
 )
 
 
@@ -50,7 +50,7 @@ class Compressed:
 
 
 class _Decompressor(t.Protocol):
-    """What bz2, lzma, pyzstd and compression.zstd have in common."""
+    """What bz2, lzma and compression.zstd have in common."""
 
     @property
     def eof(self) -> bool:
@@ -151,8 +151,8 @@ def _explained(error: Exception) -> str:
 
 
 def _zstd() -> Pieces:
-    """Python 3.14's own zstd, or one of the two libraries."""
-    for name in ("compression.zstd", "pyzstd"):
+    """Python 3.14's own zstd, the same as a library, or the older one that distributions have."""
+    for name in ("compression.zstd", "backports.zstd"):
         library = _library(name)
         if library is not None:
             return _by(_zstd_maker(library), library.ZstdError)
@@ -170,10 +170,6 @@ def _library(name: str) -> t.Any:
 
 
 def _zstd_maker(library: t.Any) -> t.Callable[[], _Decompressor]:
-    if hasattr(library, "DParameter"):
-        return lambda: t.cast(
-            _Decompressor, library.ZstdDecompressor(None, {library.DParameter.windowLogMax: _WINDOW_LOG})
-        )
     options = {library.DecompressionParameter.window_log_max: _WINDOW_LOG}
     return lambda: t.cast(_Decompressor, library.ZstdDecompressor(options=options))
 

@@ -17,7 +17,7 @@ from . import files
 from .decompression import Compressed, Pieces, pieces_of
 
 #: What is larger and was compressed more than this many times is a bomb: layers are compressed 2 to 10 times.
-_SUSPICIOUS_BYTES = 1024 * 1024 * 1024
+_SUSPICIOUS_BYTES = 512 * 1024 * 1024
 _SUSPICIOUS_RATIO = 100
 
 

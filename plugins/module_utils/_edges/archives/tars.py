@@ -18,7 +18,7 @@ from ..._pure.texts import printable
 from .streams import Stream, cut_off
 
 #: Members of an archive, and headers of any kind: what «docker save» of hundreds of images has.
-_MOST_HEADERS = 100_000
+_MOST_HEADERS = 50_000
 _MOST_NAMES = 8 * 1024 * 1024
 #: JSON of a compressed archive that is kept while it passes by, because what refers to it often comes last.
 _MOST_KEPT = 8 * 1024 * 1024

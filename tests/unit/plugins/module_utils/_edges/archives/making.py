@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import pathlib
 import tarfile
 import typing as t
@@ -137,3 +138,35 @@ def read(name: str, platform: Platform = AMD64) -> tuple[ImageFacts, ...]:
     source = parse_image_name(name)
     assert isinstance(source, Source)
     return images_of(source, platform)
+
+
+#: Two images, a sound docker-archive of the first, and a size.
+ONE, TWO = config("1"), config("2")
+SOUND = docker_archive((ONE, "a:1"))
+GIB = 1024 * 1024 * 1024
+
+
+def file_of(folder: pathlib.Path, body: bytes) -> str:
+    """Write the archive of a test; returns its path."""
+    (folder / "archive").write_bytes(body)
+    return str(folder / "archive")
+
+
+def docker(folder: pathlib.Path, body: bytes) -> str:
+    """Write a docker-archive; returns its name with the transport."""
+    return f"docker-archive:{file_of(folder, body)}"
+
+
+def sparse(folder: pathlib.Path, before: bytes, hole: int, after: bytes = b"") -> str:
+    """As C(docker), with a hole that takes no room on the disk."""
+    with (folder / "archive").open("wb") as file:
+        file.write(before)
+        file.seek(hole, os.SEEK_CUR)
+        file.write(after)
+        file.truncate()
+    return f"docker-archive:{folder / 'archive'}"
+
+
+def header_of(name: str, size: int, **attributes: t.Any) -> bytes:
+    """The header alone of a member that claims a size."""
+    return member(name, **{"size": size, **attributes})[0].tobuf(tarfile.GNU_FORMAT)
