@@ -56,6 +56,7 @@ def test_a_number_that_cannot_be_a_size_is_minus_one_at_no_cost(number: str) -> 
         b'{"a":' * 100_000,
         b"[" * 100_000 + b"]" * 100_000,
     ],
+    ids=lambda body: repr(body[:20]),
 )
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(DocumentError, match=r"^the thing is not JSON$"):

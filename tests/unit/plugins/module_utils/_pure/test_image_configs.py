@@ -66,6 +66,7 @@ def test_a_variant_that_is_no_text_is_none() -> None:
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"[]", b"null", b'"text"', b"\xff\xfe\xfd", b'{"a": "\xe9"}', b"[" * 500_000, b'{"a":' * 200_000],
+    ids=lambda body: repr(body[:20]),
 )
 def test_what_is_no_object_is_refused(body: bytes) -> None:
     with pytest.raises(ImageConfigError):
