@@ -68,11 +68,20 @@ def must_be_usable(settings: Settings) -> None:
         InputError: It names the setting.
     """
     for name, most in (("timeout", LONGEST_TIMEOUT), ("parallel", WIDEST), ("registry_parallel", WIDEST)):
-        if not 0 < getattr(settings, name) <= most:
-            raise InputError(f"{name} must be between 1 and {most}, not {getattr(settings, name)}")
+        must_be_in_range(name, getattr(settings, name), most)
     if not settings.policies:
         raise InputError("policies is empty, so nothing would be looked at; leave it out, or name registry or local")
     must_be_reachable(settings.access)
+
+
+def must_be_in_range(name: str, value: float, most: float) -> None:
+    """Refuse numbers that cannot be meant.
+
+    Raises:
+        InputError: It names the setting.
+    """
+    if not 0 < value <= most:
+        raise InputError(f"{name} must be between 1 and {most}, not {value}")
 
 
 def must_be_reachable(access: Access) -> None:

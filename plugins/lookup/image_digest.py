@@ -1,0 +1,184 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: image_digest
+short_description: Tell the digest that an image reference has in its registry
+version_added: 0.1.0
+author:
+  - Contributors to podfleet.autoupdate (@podfleet)
+description:
+  - Asks the registries, from the controller, for the digest that each reference answers with now, so that hosts can be
+    given images that no tag moves under them.
+  - Without O(platform), one C(HEAD) request tells it, which does not count against a pull limit. All references are asked
+    for side by side.
+  - No container engine is needed, and no C(registries.conf) is read. The registry is the one that the reference names, and
+    it is asked over HTTPS.
+options:
+  _terms:
+    description:
+      - References that name their registry, such as V(quay.io/project/app:stable). Docker Hub is V(docker.io).
+      - C(docker://) may stand before them. A reference that has a digest answers with it, if the registry has it.
+    type: list
+    elements: str
+    required: true
+  platform:
+    description:
+      - Operating system, architecture and, if need be, variant, such as V(linux/arm64) or V(linux/arm/v7).
+      - With it, a multi-platform image answers with the digest of the image for that platform, which takes two more
+        requests. Without it, it answers with its own.
+    type: str
+  credentials:
+    description:
+      - Credentials that are used before those of any file.
+      - Each entry has C(registry) (a host with an optional port, to which a namespace or repository may be added) and
+        C(username) with C(password), or C(identity_token).
+    type: list
+    elements: dict
+    default: []
+  username:
+    description:
+      - The user name for the registries of all references, with O(password). A short form of O(credentials).
+    type: str
+  password:
+    description:
+      - The password or access token for O(username).
+    type: str
+  authfile:
+    description:
+      - Path, on the controller, of a file with credentials as C(podman login) or C(docker login) writes it.
+      - Without it, E(REGISTRY_AUTH_FILE), E(DOCKER_CONFIG) and then the default files of podman and Docker are looked at.
+        Credential helpers are run.
+    type: path
+  validate_certs:
+    description:
+      - Whether certificates of registries are verified.
+      - With V(false), a registry is also asked in plain HTTP where HTTPS is not answered.
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - Path, on the controller, of a file with CA certificates to trust beside those of the system and of C(certs.d).
+    type: path
+  timeout:
+    description:
+      - How many seconds one request may take.
+    type: int
+    default: 30
+requirements:
+  - requests for the controller's Python
+notes:
+  - Lookups run on the controller, each time that they are evaluated. Keep the answer in a fact, or run the task once.
+seealso:
+  - module: podfleet.autoupdate.image_digest_info
+"""
+
+EXAMPLES = r"""
+---
+- name: Pin what all hosts of this play will run
+  ansible.builtin.set_fact:
+    app_image: "quay.io/project/app@{{ lookup('podfleet.autoupdate.image_digest', 'quay.io/project/app:stable') }}"
+  run_once: true
+
+- name: Show the digests of two images for one platform
+  ansible.builtin.debug:
+    msg: "{{ query('podfleet.autoupdate.image_digest', 'quay.io/project/app:1', 'quay.io/project/db:1', platform='linux/arm64') }}"
+
+- name: Ask a registry that wants a password
+  ansible.builtin.debug:
+    msg: >-
+      {{ lookup('podfleet.autoupdate.image_digest', 'registry.example.com/shop/web:stable',
+                username='reader', password=vault_registry_password) }}
+"""
+
+RETURN = r"""
+_raw:
+  description: The digests, in the order of the references.
+  type: list
+  elements: str
+  sample: ["sha256:0f4a8e93b2c1d5f6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4"]
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleLookupError
+from ansible.module_utils.basic import missing_required_lib
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible.arguments import credential
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.remote_digests import remote_digests
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.settings import Access
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.credentials import Credential
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import (
+    EngineError,
+    InputError,
+    MissingLibraryError,
+)
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.references import Reference
+
+_Option = t.Callable[[str], t.Any]
+
+
+class LookupModule(LookupBase):
+    """Tag to digest, on the controller."""
+
+    def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[str]:
+        # Ansible's own methods have no types.
+        t.cast("t.Any", self).set_options(var_options=variables, direct=kwargs)
+        option: _Option = t.cast("t.Any", self).get_option
+        names = [_text(term) for term in terms]
+        try:
+            answers = remote_digests(names, option("platform"), _access(option, names), option("timeout"))
+        except InputError as error:
+            raise AnsibleLookupError(f"image_digest: {error}") from None
+        except MissingLibraryError as error:
+            raise AnsibleLookupError(f"image_digest: {missing_required_lib(error.library)}") from None
+        failures = [(name, one) for name, one in zip(names, answers) if isinstance(one, EngineError)]
+        if failures:
+            told = "; ".join(f"{name}: {error} ({error.reason.value})" for name, error in failures)
+            raise AnsibleLookupError(f"image_digest: {told}")
+        return [one for one in answers if isinstance(one, str)]
+
+
+def _access(option: _Option, names: t.Sequence[str]) -> Access:
+    credentials = dict(_entry(one) for one in option("credentials"))
+    username, password = option("username"), option("password")
+    if (username is None) != (password is None):
+        raise InputError("username and password are required together")
+    if username is not None:
+        for registry in filter(None, map(_registry, names)):
+            credentials.setdefault(registry, Credential(username, password))
+    return Access(
+        credentials=credentials,
+        authfile=option("authfile"),
+        validate_certs=None if option("validate_certs") else False,
+        ca_path=option("ca_path"),
+    )
+
+
+def _text(term: object) -> str:
+    if not isinstance(term, str):
+        raise AnsibleLookupError(f"image_digest: a reference is a text, not {type(term).__name__}")
+    return str(term)
+
+
+def _registry(name: str) -> str | None:
+    try:
+        return Reference.parse(name).registry
+    except ValueError:
+        return None  # Asking for it tells.
+
+
+def _entry(entry: object) -> tuple[str, Credential]:
+    if not isinstance(entry, dict) or not all(value is None or isinstance(value, str) for value in entry.values()):
+        raise InputError("credentials: each entry is a dictionary of texts")
+    unknown = set(entry) - {"registry", "username", "password", "identity_token"}
+    if unknown:
+        raise InputError(f"credentials: an entry has no {sorted(unknown)[0]}")
+    given = credential(entry)
+    if not entry.get("registry") or bool(given.password) == bool(given.identity_token) or not given.username:
+        raise InputError("credentials: an entry needs a registry, and a username with a password or an identity_token")
+    return entry["registry"], given

@@ -1,0 +1,140 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lookup: real registries on sockets."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+
+pytest.importorskip("ansible")
+
+import yaml
+from ansible import constants
+from ansible.errors import AnsibleLookupError
+
+from ansible_collections.podfleet.autoupdate.plugins.lookup import image_digest
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.credentials import Credential
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.manifests import digest_of
+from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._edges.servers import (
+    DIGEST,
+    MANIFEST,
+    Asked,
+    Reply,
+    Server,
+    always,
+    index_of,
+    manifest,
+)
+
+_NAME = "podfleet.autoupdate.image_digest"
+_SECRET = "tr0ub4dor"
+_INDEX = index_of(("linux/arm64", "sha256:" + "0f" * 32), ("linux/amd64", DIGEST))
+
+
+@pytest.fixture(autouse=True)
+def no_files(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No credentials of whoever runs this."""
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "none.json"))
+
+
+def _look_up(*terms: t.Any, **options: t.Any) -> list[str]:
+    # What Ansible's loader does; the loader itself would take over all imports of collections in this process.
+    constants.config.initialize_plugin_configuration_definitions(
+        "lookup", _NAME, yaml.safe_load(image_digest.DOCUMENTATION)["options"]
+    )
+    plugin = image_digest.LookupModule()
+    plugin._load_name = _NAME
+    return plugin.run(list(terms), {}, **{"validate_certs": False, **options})
+
+
+def _serve(asked: Asked) -> Reply:
+    body = MANIFEST if asked.path.endswith(DIGEST) else _INDEX
+    return manifest(body, digest_of(body))
+
+
+def test_a_tag_is_told_by_one_head() -> None:
+    with Server(_serve) as server:
+        assert _look_up(f"{server.address}/team/app:1") == [digest_of(_INDEX)]
+        assert server.methods == ["HEAD"]
+
+
+def test_a_platform_asks_for_its_own_image() -> None:
+    with Server(_serve) as server:
+        assert _look_up(f"docker://{server.address}/team/app:1", platform="linux/amd64") == [DIGEST]
+
+
+def test_references_are_answered_in_their_order_and_asked_once() -> None:
+    with Server(_serve) as server:
+        one, two = f"{server.address}/team/app:1", f"{server.address}/team/app@{DIGEST}"
+        assert _look_up(one, two, one) == [digest_of(_INDEX), DIGEST, digest_of(_INDEX)]
+        assert len(server.asked) == 2
+    assert _look_up() == []
+
+
+def _locked(asked: Asked) -> Reply:
+    opened = asked.authorization == f"Basic {Credential('reader', _SECRET).basic()}"
+    return manifest() if opened else Reply(401, {"WWW-Authenticate": 'Basic realm="x"'})
+
+
+def _authfile(address: str, folder: pathlib.Path) -> str:
+    path = folder / "auth.json"
+    text = f'{{"auths": {{"{address}": {{"auth": "{Credential("reader", _SECRET).basic()}"}}}}}}'
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("way", ["username", "credentials", "authfile"])
+def test_a_password_opens_it(way: str, tmp_path: pathlib.Path) -> None:
+    with Server(_locked) as server:
+        options = {
+            "username": {"username": "reader", "password": _SECRET},
+            "credentials": {"credentials": [{"registry": server.address, "username": "reader", "password": _SECRET}]},
+            "authfile": {"authfile": _authfile(server.address, tmp_path)},
+        }[way]
+        assert _look_up(f"{server.address}/team/app:1", **options) == [DIGEST]
+
+
+def test_a_wrong_password_is_not_repeated() -> None:
+    with Server(_locked) as server, pytest.raises(AnsibleLookupError, match=r"\(auth_required\)") as caught:
+        _look_up(f"{server.address}/team/app:1", username="reader", password="it-is-wrong")
+    assert "it-is-wrong" not in str(caught.value)
+
+
+def test_all_that_failed_is_told() -> None:
+    with Server(always(Reply(404))) as server, pytest.raises(AnsibleLookupError) as caught:
+        _look_up(f"{server.address}/team/app:1", "nginx", "sha256:abc", "quay.io/Team/app", "oci:/srv/app")
+    for reason in ("not_found", "short_name", "bad_id", "bad_reference", "unsupported_transport"):
+        assert f"({reason})" in str(caught.value)
+
+
+def test_a_certificate_of_nobody_is_not_believed_by_default() -> None:
+    with Server(always(manifest())) as server, pytest.raises(AnsibleLookupError, match="tls"):
+        _look_up(f"{server.address}/team/app:1", validate_certs=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"platform": "amd64"}, "is not a platform"),
+        ({"timeout": 0}, "timeout must be between"),
+        ({"authfile": "/no/such/file"}, "/no/such/file is not there"),
+        ({"ca_path": "/no/such/file"}, "/no/such/file is not there"),
+        ({"username": "reader"}, "required together"),
+        ({"credentials": [{"registry": "quay.io"}]}, "an entry needs"),
+        ({"credentials": [{"registry": "quay.io", "username": "u", "password": "p", "token": "x"}]}, "no token"),
+        ({"credentials": [{"registry": "quay.io", "username": "u", "password": 7}]}, "dictionary of texts"),
+        ({"credentials": ["quay.io"]}, "dictionary of texts"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused(options: dict[str, t.Any], message: str) -> None:
+    with pytest.raises(AnsibleLookupError, match=message):
+        _look_up("quay.invalid/team/app", **options)
+
+
+def test_a_reference_is_a_text() -> None:
+    with pytest.raises(AnsibleLookupError, match="not dict"):
+        _look_up({"name": "quay.io/app"})
