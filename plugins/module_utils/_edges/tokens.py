@@ -252,5 +252,8 @@ def _is_expired(challenge: Challenge | None) -> bool:
 
 
 def _usable_challenge(answer: Answer) -> Challenge | None:
+    """The challenge of the registry itself; whoever a redirect leads to could name a token service of his own."""
+    if answer.elsewhere:
+        return None
     challenges = parse_challenges(answer.headers.get("WWW-Authenticate", ""))
     return next((one for one in challenges if one.scheme in ("bearer", "basic")), None)

@@ -21,7 +21,7 @@ import threading
 import traceback
 import typing as t
 import urllib.parse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._pure.errors import MissingLibraryError, RegistryError
 from .._pure.reasons import Reason
@@ -51,11 +51,15 @@ class TlsOptions:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer, read to its end; header names are case-insensitive."""
+    """One answer, read to its end; header names are case-insensitive.
+
+    C(elsewhere): it came from another host, to which a redirect led; what that one asks for is not to be given.
+    """
 
     status: int
     headers: t.Mapping[str, str]
     body: bytes
+    elsewhere: bool = False
 
 
 @dataclass
@@ -150,7 +154,7 @@ class Connection:
             RegistryError: There was no answer, or it broke a bound.
             ConnectionLostError: The same, and asking again may help.
         """
-        headers = dict(headers)
+        headers, asked = dict(headers), _origin(url)
         for _hop in range(_MOST_REDIRECTS + 1):
             try:
                 answer = self._once(method, url, headers, body, min(seconds or self._timeout, self._timeout))
@@ -159,7 +163,7 @@ class Connection:
             else:
                 location = answer.headers.get("Location")
                 if answer.status not in _REDIRECTS or not location or body is not None:
-                    return answer
+                    return replace(answer, elsewhere=_origin(url) != asked)
                 url = self._next(url, location, headers)
                 continue
             raise refusal  # Not within the handler: what requests said may quote an address with secrets.
@@ -176,7 +180,7 @@ class Connection:
                 f"{self.host} redirects to {there.scheme}://{_shown(target)}, which is not followed",
                 Reason.REGISTRY_INVALID,
             )
-        if (there.scheme, there.netloc) != (here.scheme, here.netloc):
+        if _origin(target) != _origin(url):
             headers.pop("Authorization", None)
         return target
 
@@ -308,6 +312,12 @@ def _is_here(url: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """Who answers at an address: its scheme, host and port."""
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
 
 
 def _shown(url: str) -> str:
