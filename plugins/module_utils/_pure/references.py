@@ -132,7 +132,8 @@ class Reference:
     @property
     def familiar_repository(self) -> str:
         """The repository as Docker shows it: without C(docker.io/) and C(library/)."""
-        if self.registry != DOCKER_HUB:
+        # Where the path would be taken for a registry, Docker's own short form names something else.
+        if self.registry != DOCKER_HUB or _split_registry(self.path)[0]:
             return self.repository
         bare = self.path[len(_OFFICIAL) :]
         return bare if self.path.startswith(_OFFICIAL) and "/" not in bare else self.path

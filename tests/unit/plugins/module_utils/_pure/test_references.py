@@ -16,6 +16,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.referenc
     InvalidReferenceError,
     Reference,
     is_digest,
+    is_in_podmans_grammar,
 )
 
 _D = "sha256:" + "ab" * 32
@@ -225,3 +226,105 @@ def test_a_written_reference_matches_what_podman_resolved_it_to(case: Match) -> 
 )
 def test_a_digest_is_sha256_and_64_lower_case_hex_digits(value: object, expected: bool) -> None:
     assert is_digest(value) is expected
+
+
+class Local(t.NamedTuple):
+    """A name as written, and as podman stores it where it tags or loads."""
+
+    written: str
+    stored: str
+
+
+_STORED = [
+    # L8 and L11: no registry means localhost here; a digest drops the tag; Docker Hub has its library.
+    Local("foo", "localhost/foo:latest"),
+    Local("docker.io/foo", "docker.io/library/foo:latest"),
+    Local("quay.io/bar/foo:tag", "quay.io/bar/foo:tag"),
+    Local("example.com/busybox", "example.com/busybox:latest"),
+    Local("busybox:latest", "localhost/busybox:latest"),
+    Local("ns/busybox:latest", "localhost/ns/busybox:latest"),
+    Local("docker.io/busybox:latest", "docker.io/library/busybox:latest"),
+    Local(f"example.com/busybox:tag@{_D}", f"example.com/busybox@{_D}"),
+    # L12.
+    Local(f"localhost:5000/fedora:v1@{_D}", f"localhost:5000/fedora@{_D}"),
+    Local(f"fedora:v1@{_D}", f"localhost/fedora@{_D}"),
+]
+
+
+@pytest.mark.parametrize("case", _STORED, ids=lambda case: case.written[:40])
+def test_what_is_tagged_or_loaded_is_stored_under_localhost_where_it_names_no_registry(case: Local) -> None:
+    stored = Reference.parse(case.written).within("localhost")
+    assert stored.name == case.stored
+    assert stored.within("quay.io") is stored, "a registry that is named stays"
+
+
+class Shown(t.NamedTuple):
+    """A reference, as Docker shows it, and in full."""
+
+    written: str
+    familiar: str
+    canonical: str
+
+
+_SHOWN = [
+    Shown("nginx", "nginx", "docker.io/library/nginx:latest"),
+    Shown("docker.io/library/nginx:latest", "nginx", "docker.io/library/nginx:latest"),
+    Shown("docker.io/nginx:1", "nginx:1", "docker.io/library/nginx:1"),
+    Shown("team/app", "team/app", "docker.io/team/app:latest"),
+    Shown("docker.io/library/team/app", "library/team/app", "docker.io/library/team/app:latest"),
+    Shown("docker.io/a.b/app", "docker.io/a.b/app", "docker.io/a.b/app:latest"),
+    Shown("quay.io/library/app", "quay.io/library/app", "quay.io/library/app:latest"),
+    Shown(f"nginx:1@{_D}", f"nginx@{_D}", f"docker.io/library/nginx@{_D}"),
+]
+
+
+@pytest.mark.parametrize("case", _SHOWN, ids=lambda case: case.written[:40])
+def test_a_reference_is_shown_short_and_in_full(case: Shown) -> None:
+    found = Reference.parse(case.written)
+    assert (found.familiar, found.canonical) == (case.familiar, case.canonical)
+    assert Reference.parse(found.familiar).canonical == found.canonical
+
+
+@given(_host, st.lists(_component, min_size=1, max_size=3), _tag, _digest)
+def test_what_is_shown_names_the_same(host: str, components: list[str], tag: str | None, digest: str | None) -> None:
+    path = "/".join(components)
+    if not host and len(components) > 1 and ("." in components[0] or components[0] == "localhost"):
+        return  # The first component is a registry then.
+    text = (f"{host}/" if host else "") + path + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
+    found = Reference.parse(text)
+    assert Reference.parse(found.canonical).canonical == found.canonical
+    assert Reference.parse(found.familiar).canonical == found.canonical
+    assert is_in_podmans_grammar(text) or host.startswith("["), "podman knows no IPv6 address here"
+
+
+def test_the_longest_name_is_measured_with_what_normalisation_adds() -> None:
+    assert Reference.parse("a" * 247).path == "a" * 247
+    assert Reference.parse("docker.io/" + "a" * 237).repository == "docker.io/library/" + "a" * 237
+    for text in ("docker.io/" + "a" * 238, "localhost/" + "a" * 246):
+        with pytest.raises(InvalidReferenceError, match="more than 255 characters"):
+            Reference.parse(text)
+    with pytest.raises(InvalidReferenceError, match="more than 255 characters"):
+        _ = Reference.parse("a" * 247).canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("app", True),
+        ("Foo/bar", True),
+        ("under_score.example.com/a", True),
+        ("ab" * 32, True),
+        ("app@sha512:" + "ab" * 64, True),
+        ("a" * 255, True),
+        ("a" * 256, False),
+        ("Foo/Bar", False),
+        ("Foo", False),
+        ("app@sha512:ab", False),
+        ("[::1]:5000/a", False),
+        ("a:b:c", False),
+        ("app\n", False),
+        ("", False),
+    ],
+)
+def test_podmans_grammar_is_a_little_wider(text: str, expected: bool) -> None:
+    assert is_in_podmans_grammar(text) is expected
