@@ -32,6 +32,7 @@ class Pace:
         self._under_way = 0
         self._not_before = 0.0
         self._paused = 0.0
+        self._slower = False
 
     @contextlib.contextmanager
     def turn(self, until: float) -> t.Iterator[None]:
@@ -47,7 +48,7 @@ class Pace:
                 if pause <= 0 and self._under_way < self._width:
                     break
                 if now >= until:
-                    raise RegistryError(f"{self._host} was too slow for its turn to come", Reason.REGISTRY_UNREACHABLE)
+                    raise self._late()
                 self._changed.wait(min(until - now, pause) if pause > 0 else until - now)
             self._under_way += 1
         try:
@@ -57,10 +58,16 @@ class Pace:
                 self._under_way -= 1
                 self._changed.notify_all()
 
+    def _late(self) -> RegistryError:
+        if self._slower:
+            return RegistryError(f"{self._host} is asked too often, and was too slow then", Reason.RATE_LIMITED)
+        return RegistryError(f"{self._host} was too slow for its turn to come", Reason.REGISTRY_UNREACHABLE)
+
     def pause(self, seconds: float, *, slower: bool) -> bool:
         """Send nothing for some seconds, and C(slower) then one at a time; False where that would take too long."""
         with self._changed:
             if slower:
+                self._slower = True
                 self._width = 1
             now = time.monotonic()
             begin, end = max(now, self._not_before), now + seconds

@@ -75,8 +75,9 @@ def test_a_turn_that_does_not_come_in_time_is_an_error() -> None:
     assert "registry.example.com" in str(caught.value)
     assert caught.value.reason is Reason.REGISTRY_UNREACHABLE
     pace.pause(5, slower=True)
-    with pytest.raises(RegistryError), pace.turn(_soon(0.02)):
+    with pytest.raises(RegistryError, match="asked too often") as caught, pace.turn(_soon(0.02)):
         pass
+    assert caught.value.reason is Reason.RATE_LIMITED
 
 
 def test_pauses_add_up_to_no_more_than_the_patience() -> None:
