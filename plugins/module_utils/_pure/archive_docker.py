@@ -34,10 +34,13 @@ _CLAIM = re.compile(r"(?:sha256:)?([a-f0-9]{64})(?:\.json)?\Z")
 
 @dataclass(frozen=True)
 class _Tag:
-    """A tag, as podman stores it and as it is chosen by: a short one is Docker Hub's then."""
+    """A tag, as podman stores it and as it is chosen by: a short one is Docker Hub's then.
+
+    One without C(:tag), which docker and podman never write, is C(latest) when it is stored, and cannot be chosen.
+    """
 
     stored: Reference
-    canonical: str
+    canonical: str | None
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,8 @@ def _texts(value: object, what: str) -> tuple[str, ...]:
 
 def _tag(text: str) -> _Tag:
     try:
-        return _Tag(stored(text), Reference.parse(text).canonical)
+        parsed = Reference.parse(text)
+        return _Tag(stored(text), parsed.canonical if text.endswith(f":{parsed.tag}") else None)
     except InvalidReferenceError as error:
         raise unusable(error) from None
 

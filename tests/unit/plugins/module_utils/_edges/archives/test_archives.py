@@ -123,7 +123,9 @@ def test_all_images_of_an_archive_come_in_its_order(write: Write) -> None:
     ],
 )
 def test_one_image_is_chosen_by_tag_or_number(write: Write, selector: str, found: bytes) -> None:
-    path = write(packed(docker_archive((_ONE, "example.com/app:1"), (_TWO, "example.com/app:2", "short"))))
+    path = write(
+        packed(docker_archive((_ONE, "example.com/app:1"), (_TWO, "example.com/app:2", "short:latest", "tagless")))
+    )
     (image,) = read(f"docker-archive:{path}:{selector}")
     assert image.id == digest(found)
 
@@ -134,9 +136,11 @@ def test_an_image_that_was_chosen_by_a_tag_has_that_name(write: Write) -> None:
     assert read(f"docker-archive:{path}:@0")[0].name == "example.com/app:1"
 
 
-@pytest.mark.parametrize("selector", ["@1", "example.com/app:2", "example.com/app", "app:1", "localhost/short:2"])
+@pytest.mark.parametrize(
+    "selector", ["@1", "example.com/app:2", "example.com/app", "app:1", "localhost/short:2", "tagless"]
+)
 def test_a_selector_that_names_nothing(write: Write, selector: str) -> None:
-    path = write(packed(docker_archive((_ONE, "example.com/app:1", "short:2"))))
+    path = write(packed(docker_archive((_ONE, "example.com/app:1", "short:2", "tagless"))))
     reason, _said = _refused(f"docker-archive:{path}:{selector}")
     assert reason is Reason.IMAGE_UNKNOWN
 
