@@ -22,16 +22,25 @@ from pathlib import Path
 import checkout  # noqa: F401 (makes the lab importable)
 from ansible_task import AnsibleTask
 from contenders import Contenders
-from figures import Series, table
+from figures import WIDE, WIDTH, Cell, Series, growth_table, table
 from lablib.errors import LabError
-from testbed import BenchError, Testbed, prepared
+from testbed import LANE, BenchError, Testbed, prepared
+
+_GROWTH_IMAGES = (100, 20, 5, 1)
+_GROWTH_DELAYS_MS = (0.0, 40.0, 150.0)
+#: More work than that, in images times milliseconds, is measured once.
+_MEASURED_ONCE = 2000
 
 _SETTLED = """\
 Both ask the same plain registry through the same proxy, which adds the round-trip time; a new connection pays one more.
 One run of each is made before the measured ones, so that files are in the page cache; the engine's modules are compiled,
 as on a host that has it installed, while Ansible sends and compiles them with every task. podman's figures are without
 Ansible in every row. Before each measured update the store holds the running images only; the new ones share a layer
-with them and bring a small one."""
+with them and bring a small one. The engine's span ends when its report is there; the interpreter's start is in the
+whole process only. «Asking the registry» is what is left of the requests once podman has told everything: connections
+are opened before."""
+_GROWN = """\
+podman: the whole process; ours: the engine's own span with the default number of requests at once, and with more."""
 
 
 def main(words: t.Sequence[str]) -> int:
@@ -41,9 +50,15 @@ def main(words: t.Sequence[str]) -> int:
         print("The benchmark needs the lab, and the lab needs root: run «sudo make bench».")
         return 2
     images, runs = (3, 1) if options.quick else (options.images, options.runs)
+    images = max(_GROWTH_IMAGES) if options.growth else images
     try:
         with prepared(options.distro, options.host_number, images, options.delay_ms, _say) as bed:
             about = _about(bed, options.delay_ms, runs)
+            if options.growth:
+                cells = _grow(bed, runs)
+                print(f"\n{growth_table(cells)}\n\n{_GROWN}")
+                _write(options.json, {"about": about, "cells": [cell.to_json() for cell in cells]})
+                return 0
             all_series = _measure(bed, runs)
     except (BenchError, LabError, subprocess.TimeoutExpired) as problem:
         print(f"The benchmark stopped: {problem}")
@@ -54,10 +69,13 @@ def main(words: t.Sequence[str]) -> int:
         f"seconds are this machine's only ({about['processors']} processors, load {about['load']:.1f} at the start).\n"
     )
     print(f"{table(all_series)}\n\n{_SETTLED}")
-    if options.json:
-        document = {"about": about, "series": [series.to_json() for series in all_series]}
-        options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    _write(options.json, {"about": about, "series": [series.to_json() for series in all_series]})
     return 0
+
+
+def _write(path: Path | None, document: t.Mapping[str, t.Any]) -> None:
+    if path:
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,13 +87,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--distro", choices=("trixie", "bookworm"), default="trixie")
     parser.add_argument(
         "--host-number",
-        default=2,
+        default=LANE or 2,
         type=int,
         metavar="N",
         help="which lab host; everything on it is removed (default %(default)s)",
     )
     parser.add_argument("--runs", default=3, type=int, metavar="N", help="measured runs of each (default %(default)s)")
     parser.add_argument("--quick", action="store_true", help="3 images, 1 run: does it work at all?")
+    parser.add_argument(
+        "--growth",
+        action="store_true",
+        help="instead: checks of 1, 5, 20 and 100 images at 0, 40 and 150 ms (about ten minutes)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     return parser
 
@@ -109,16 +132,41 @@ def _checks(bed: Testbed, contenders: Contenders, runs: int) -> Series:
     task = AnsibleTask(bed)
     _say("check: warming up")
     contenders.podman_check()
-    contenders.engine_check()
+    contenders.engine_check(WIDTH)
+    contenders.engine_check(WIDE)
     task.ping()
     task.check()
     for number in range(1, runs + 1):
         series.peer.append(contenders.podman_check())
-        series.ours.append(contenders.engine_check())
+        series.ours.append(contenders.engine_check(WIDTH))
+        series.wide.append(contenders.engine_check(WIDE))
+        for width in (WIDTH, WIDE):
+            series.asking_seconds.setdefault(width, []).append(contenders.engine_asking(width))
         series.ping_seconds.append(task.ping())
         series.task_seconds.append(task.check())
         _say(f"check {number}: podman {series.peer[-1].seconds:.2f} s, the engine {series.ours[-1].seconds:.2f} s")
     return series
+
+
+def _grow(bed: Testbed, runs: int) -> list[Cell]:
+    """Checks of fewer and fewer units, near and far: the largest first, because the others are made by stopping units."""
+    cells = []
+    for images in _GROWTH_IMAGES:
+        bed = bed.first(images)
+        contenders = Contenders(bed)
+        contenders.install_engine()
+        contenders.engine_check(WIDTH)
+        for delay_ms in _GROWTH_DELAYS_MS:
+            bed.proxy.delay_ms = delay_ms
+            series = Series(f"check of {images} images at {delay_ms:g} ms")
+            for _number in range(1 if images * delay_ms > _MEASURED_ONCE else runs):
+                series.peer.append(contenders.podman_check())
+                series.ours.append(contenders.engine_check(WIDTH))
+                series.wide.append(contenders.engine_check(WIDE))
+            cells.append(Cell(images, delay_ms, series))
+            _say(f"{series.title}: {len(series.peer)} runs")
+        contenders.remove_engine()
+    return sorted(cells, key=lambda cell: (cell.images, cell.delay_ms))
 
 
 def _updates(bed: Testbed, contenders: Contenders, runs: int) -> Series:

@@ -31,6 +31,13 @@ class Run:
     run_seconds: float | None = None
     own_memory_kib: int | None = None
 
+    @property
+    def span_seconds(self) -> float | None:
+        """The engine's own time: its imports and its run, without the interpreter's start."""
+        if self.import_seconds is None or self.run_seconds is None:
+            return None
+        return self.import_seconds + self.run_seconds
+
 
 class Contenders:
     """Runs either of them on the host, behind the same proxy, and checks that it told the truth."""
@@ -69,18 +76,23 @@ class Contenders:
         self._must_run(wanted, "podman")
         return run
 
-    def engine_check(self) -> Run:
-        """The engine in check mode; it must say of every unit that nothing is new."""
-        return self._engine("check", "current")
+    def engine_check(self, width: int) -> Run:
+        """The engine in check mode, with so many requests at once; it must say of every unit that nothing is new."""
+        return self._engine("current", "check", str(width))
+
+    def engine_asking(self, width: int) -> float:
+        """Seconds that a check spends on asking the registry, once podman has told everything."""
+        _run, output = self._measured("python3", f"{_FOLDER}/engine.py", "check", str(width), "asking")
+        return float(json.loads(output)["asking_seconds"])
 
     def engine_update(self, wanted: t.Mapping[str, str]) -> Run:
         """The engine for real; every unit must run the wanted image afterwards."""
-        run = self._engine("update", "updated")
+        run = self._engine("updated", "update")
         self._must_run(wanted, "the engine")
         return run
 
-    def _engine(self, what: str, status: str) -> Run:
-        run, output = self._measured("python3", f"{_FOLDER}/engine.py", what)
+    def _engine(self, status: str, *words: str) -> Run:
+        run, output = self._measured("python3", f"{_FOLDER}/engine.py", *words)
         told = json.loads(output)
         self._must_all_be(status, [row["status"] for row in told["result"]["updates"]], "the engine")
         return Run(

@@ -12,6 +12,8 @@ from statistics import median
 from contenders import Run
 
 _KIB_IN_MIB = 1024
+#: How many requests at once: the default, and what the wide runs make.
+WIDTH, WIDE = 8, 20
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,25 @@ class Series:
     title: str
     peer: list[Run] = field(default_factory=list)
     ours: list[Run] = field(default_factory=list)
+    #: The same with more requests at once.
+    wide: list[Run] = field(default_factory=list)
+    #: By requests at once: what asking the registry took, each in a run of its own.
+    asking_seconds: dict[int, list[float]] = field(default_factory=dict)
     ping_seconds: list[float] = field(default_factory=list)
     task_seconds: list[float] = field(default_factory=list)
 
     def lines(self) -> list[Line]:
         seconds = median(run.seconds for run in self.peer)
         found = [Line("whole process, seconds", seconds, median(run.seconds for run in self.ours))]
-        found.append(Line("  the engine's own span", seconds, _median_of(self.ours, "run_seconds")))
-        found.append(Line("  importing the engine", None, _median_of(self.ours, "import_seconds")))
+        for width, runs in ((WIDTH, self.ours), (WIDE, self.wide)):
+            if not runs:
+                continue
+            at_once = f"{width} requests at once"
+            found.append(Line(f"  imports, podman and requests, {at_once}", seconds, _median_of(runs, "span_seconds")))
+            if width in self.asking_seconds:
+                asking = median(self.asking_seconds[width])
+                found.append(Line(f"    asking the registry, {at_once}", seconds, asking))
+        found.append(Line("  importing the engine's front", None, _median_of(self.ours, "import_seconds")))
         if self.task_seconds:
             over = median(self.task_seconds) - median(self.ping_seconds)
             found.append(Line("Ansible task less ansible.builtin.ping, seconds", seconds, over))
@@ -78,6 +91,45 @@ class Series:
 
 def _median_of(runs: t.Sequence[Run], name: str) -> float:
     return median(float(getattr(run, name)) for run in runs)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One size at one distance: alternating runs of the peer and ours."""
+
+    images: int
+    delay_ms: float
+    series: Series
+
+    def columns(self) -> tuple[str, ...]:
+        peer = median(run.seconds for run in self.series.peer)
+        span, wide = (_median_of(runs, "span_seconds") for runs in (self.series.ours, self.series.wide))
+        asked = [median(sum(run.requests.values()) for run in runs) for runs in (self.series.peer, self.series.ours)]
+        own = _median_of(self.series.ours, "own_memory_kib") / _KIB_IN_MIB
+        return (
+            str(self.images),
+            f"{self.delay_ms:g}",
+            f"{peer:.2f}",
+            f"{span:.2f}",
+            f"{peer / span:.1f}x",
+            f"{wide:.2f}",
+            f"{peer / wide:.1f}x",
+            *(f"{one:.0f}" for one in asked),
+            f"{own:.0f}",
+        )
+
+    def to_json(self) -> dict[str, t.Any]:
+        return {"images": self.images, "delay_ms": self.delay_ms, **self.series.to_json()}
+
+
+_COLUMNS = ("images", "ms", "podman s", "ours s", "ratio", f"{WIDE} at once s", "ratio", "requests", "ours", "ours MiB")
+
+
+def growth_table(cells: t.Sequence[Cell]) -> str:
+    """How a check grows with the images and the distance."""
+    rows = [_COLUMNS, *(cell.columns() for cell in cells)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows)
 
 
 def table(all_series: t.Sequence[Series]) -> str:

@@ -11,7 +11,7 @@ import shlex
 import shutil
 import time
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import checkout  # noqa: F401 (makes the lab importable)
 from lablib import lab as lablab
@@ -44,7 +44,15 @@ class Testbed:
     host: Host
     registry: Registry
     names: tuple[str, ...]
+    proxy: FaultProxy = field(repr=False)
     _maker: ImageMaker = field(repr=False)
+
+    def first(self, count: int) -> Testbed:
+        """The same with the first so many units: the others are stopped, and their containers go with them."""
+        others = [f"{name}.service" for name in self.names[count:]]
+        if others:
+            self.host.run(["systemctl", "stop", *others], timeout=self.patience)
+        return replace(self, names=self.names[:count])
 
     def publish(self) -> dict[str, str]:
         """Push a new image for every unit; returns the image IDs by unit."""
@@ -101,17 +109,18 @@ def prepared(
     os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:{packages.SEARCH_PATH}"
     lab, host = _host(distro, number, say)
     registry = Registry(lab.paths, "bench-registry", _REGISTRY_PORT)
-    names = tuple(f"bench-{one:02}" for one in range(1, images + 1))
+    names = tuple(f"bench-{one:03}" for one in range(1, images + 1))
     with contextlib.ExitStack() as stack:
         stack.callback(_forget, registry)
         registry.start()
-        stack.enter_context(FaultProxy((GATEWAY, _REGISTRY_PORT), (GATEWAY, PROXY_PORT), delay_ms=delay_ms))
+        proxy = stack.enter_context(FaultProxy((GATEWAY, _REGISTRY_PORT), (GATEWAY, PROXY_PORT)))
         units.reset(host)
         stack.callback(units.reset, host)
-        bed = Testbed(lab, host, registry, names, ImageMaker(registry.address))
+        bed = Testbed(lab, host, registry, names, proxy, ImageMaker(registry.address))
         bed.publish()
         say(f"starting {images} units on {host.name}")
         bed.deploy()
+        proxy.delay_ms = delay_ms
         yield bed
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 import subprocess
 import sys
 import typing as t
@@ -67,7 +68,8 @@ def _bench(log: Log) -> None:
     if not script.exists():
         raise GateError("tests/bench/bench.py is missing")
     binaries, env = _room_on_the_lab(venvs.INTEGRATION, log)
-    log.run([binaries / "python", script], env=env)
+    # Options for the benchmark itself: «PODFLEET_BENCH=--growth make bench».
+    log.run([binaries / "python", script, *shlex.split(os.environ.get("PODFLEET_BENCH", ""))], env=env)
 
 
 def _room_on_the_lab(room: venvs.Room, log: Log) -> tuple[Path, dict[str, str]]:

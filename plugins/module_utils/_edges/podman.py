@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import typing as t
 
 from .._pure import records
@@ -29,23 +30,34 @@ _NO_PACKAGES = {"DPKG_ADMINDIR": "/nonexistent"}
 _PULL_SECONDS = 3600.0
 
 
+_Said = t.TypeVar("_Said")
+
+
 class Podman:
-    """The store of the user who runs this process.
+    """The store of the user who runs this process. C(begun) answers the first question for containers and for the host.
 
     C(authfile) is a containers-auth.json(5) for pulls; C(verify_tls) is None where registries.conf decides.
     C(authfiles) makes the authfile for one pull instead, from the reference and the file that a label names.
     """
 
     def __init__(
-        self, authfile: str | None = None, *, verify_tls: bool | None = None, authfiles: AuthfileMaker | None = None
+        self,
+        authfile: str | None = None,
+        *,
+        verify_tls: bool | None = None,
+        authfiles: AuthfileMaker | None = None,
+        begun: FirstLook | None = None,
     ) -> None:
         self._podman = Command.podman()
         self._authfile = authfile
         self._authfiles = authfiles
+        self._begun = begun
         self._pull_options = [] if verify_tls is None else [f"--tls-verify={str(verify_tls).lower()}"]
 
     def containers(self) -> tuple[ListedContainer, ...]:
         """All containers as they are now."""
+        if self._begun and self._begun.containers:
+            return self._begun.containers.pop().result()
         return records.listed_containers(self._podman.json("ps", "--all", "--no-trunc", "--format=json"))
 
     def images(self) -> dict[str, ImageRecord]:
@@ -54,6 +66,8 @@ class Podman:
 
     def host(self) -> HostFacts:
         """The host's facts; the slowest of these calls."""
+        if self._begun and self._begun.host:
+            return self._begun.host.pop().result()
         host = records.host_facts(self._podman.json("info", "--format=json", environment=_NO_PACKAGES))
         if host.podman_version < _OLDEST_VERSION:
             version = ".".join(map(str, host.podman_version)) or "unknown"
@@ -105,3 +119,39 @@ class Podman:
     def untag(self, image_id: str, name: str) -> None:
         """Take a name from an image; the image stays."""
         self._podman.call("untag", image_id[len("sha256:") :], name)
+
+
+class FirstLook:
+    """What every look at a host begins with, asked from now on beside whoever made this. Each answer is for one taker.
+
+    Raises:
+        StoreError: podman is not installed; what else fails is told to whoever takes the answer.
+    """
+
+    def __init__(self) -> None:
+        podman = Podman()
+        self.containers = [_Begun(podman.containers)]
+        self.host = [_Begun(podman.host)]
+
+
+class _Begun(t.Generic[_Said]):
+    """A call in a thread of its own. A pool would do the same; this one needs no import that others could wait for."""
+
+    def __init__(self, call: t.Callable[[], _Said]) -> None:
+        self._call = call
+        self._said: list[_Said] = []
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._said.append(self._call())
+        except Exception as error:  # noqa: BLE001 (raised again for whoever takes the answer)
+            self._error = error
+
+    def result(self) -> _Said:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._said[0]

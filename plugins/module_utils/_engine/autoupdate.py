@@ -8,17 +8,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from dataclasses import replace
+import typing as t
 
-from .._edges.credentials import CredentialFiles
-from .._edges.podman import Podman
-from .._edges.procfs import ProcFs
-from .._pure.selection import Selection
-from .._update.flow import Options, Update, World
-from .._update.report import Report
-from .joining import Registries, system_bus
+from .._edges.podman import FirstLook
 from .settings import Settings, must_be_root, must_be_usable
+
+if t.TYPE_CHECKING:
+    from .._update.report import Report
 
 
 def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
@@ -31,15 +27,8 @@ def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
     """
     must_be_root()
     must_be_usable(settings)
-    selection = Selection.parse(settings.only, settings.exclude)
-    files = CredentialFiles(settings.access.credentials, settings.access.authfile)
-    with contextlib.ExitStack() as stack:
-        podman = Podman(authfiles=files.for_podman, verify_tls=settings.access.validate_certs)
-        registries, bus = Registries(settings.access, files), system_bus(settings, stack)
-        world = World(podman, ProcFs(), registries.connect, bus, registries.begin)
-        update = Update(
-            world,
-            Options(selection, settings.policies, settings.rollback, settings.parallel, settings.registry_parallel),
-        )
-        report = update.check() if check_mode else update.run()
-        return replace(report, warnings=(*report.warnings, *files.warnings()))
+    begun = FirstLook()
+    # podman is at work by now: importing the rest takes about as long, most of all where Ansible has just sent it.
+    from .updating import update  # noqa: PLC0415
+
+    return update(settings, begun, check_mode=check_mode)

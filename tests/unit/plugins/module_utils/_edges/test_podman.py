@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import json
 import pathlib
+import time
 import typing as t
 
 import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import podman as edge
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import process
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.podman import Podman
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.podman import FirstLook, Podman
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import RegistryError, StoreError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
@@ -245,3 +246,35 @@ def test_the_environment_spares_podman_what_nobody_wants_to_know(fake: Fake, mon
     podman.pull(_NAME, None)
     lines = (fake.folder / "environments").read_text(encoding="utf-8").splitlines()
     assert [line.rstrip() for line in lines] == ["info 400 /nonexistent", "ps 400", "images 400", "inspect 400", "pull"]
+
+
+def test_a_first_look_is_begun_at_once_and_answers_once(fake: Fake) -> None:
+    info = json.dumps({"version": {"Version": "5.4.2"}, "host": {"arch": "amd64"}})
+    fake.does(f"case $1 in info) echo '{info}';; *) echo '[]';; esac")
+    begun = FirstLook()
+    deadline = time.monotonic() + 10
+    while not (fake.folder / "calls").exists() or len(fake.calls) < 2:
+        assert time.monotonic() < deadline, "nothing was begun"
+        time.sleep(0.01)
+    podman = Podman(begun=begun)
+    assert podman.containers() == ()
+    assert podman.host().podman_version == (5, 4, 2)
+    assert len(fake.calls) == 2
+    assert Podman(begun=begun).containers() == ()
+    podman.host()
+    assert sorted(one.partition(" ")[0] for one in fake.calls) == ["info", "info", "ps", "ps"]
+
+
+def test_what_fails_in_a_first_look_is_told_to_whoever_takes_the_answer(fake: Fake) -> None:
+    fake.does("case $1 in ps) echo nonsense;; *) echo 'Error: no such thing' >&2; exit 125;; esac")
+    podman = Podman(begun=FirstLook())
+    with pytest.raises(StoreError, match="podman ps printed something that is not JSON"):
+        podman.containers()
+    with pytest.raises(StoreError, match="podman info --format=json: Error: no such thing"):
+        podman.host()
+
+
+def test_without_podman_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "find_program", lambda _name: None)
+    with pytest.raises(StoreError, match=r"install podman 4\.3 or newer"):
+        FirstLook()

@@ -1,0 +1,43 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""A run over the system's containers: edges joined to the flow."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+
+from .._edges.credentials import CredentialFiles
+from .._edges.podman import FirstLook, Podman
+from .._edges.procfs import ProcFs
+from .._pure.selection import Selection
+from .._update.flow import Options, Update, World
+from .._update.report import Report
+from .joining import Registries, system_bus
+from .settings import Settings
+
+
+def update(settings: Settings, begun: FirstLook, *, check_mode: bool) -> Report:
+    """Run the whole flow from what was begun; in check mode only say what it would do.
+
+    Raises:
+        InputError: A setting is unusable.
+        EngineError: The host could not be looked at; nothing was changed.
+        MissingLibraryError: dbus-python or requests is needed and not there.
+    """
+    selection = Selection.parse(settings.only, settings.exclude)
+    files = CredentialFiles(settings.access.credentials, settings.access.authfile)
+    with contextlib.ExitStack() as stack:
+        podman = Podman(authfiles=files.for_podman, verify_tls=settings.access.validate_certs, begun=begun)
+        registries, bus = Registries(settings.access, files), system_bus(settings, stack)
+        world = World(podman, ProcFs(), registries.connect, bus, registries.begin)
+        whole = Update(
+            world,
+            Options(selection, settings.policies, settings.rollback, settings.parallel, settings.registry_parallel),
+        )
+        report = whole.check() if check_mode else whole.run()
+        return replace(report, warnings=(*report.warnings, *files.warnings()))
