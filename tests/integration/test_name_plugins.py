@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from harness import ROOT
 from lablib.host import Host
 from lablib.lab import Lab
@@ -82,3 +84,22 @@ def test_a_bad_name_fails_the_task_in_the_words_of_the_field(lab: Lab, host: Hos
 
     assert done.returncode == 2
     assert "repository name must be lowercase" in " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.mark.parametrize("plugin", ["filter/image_reference", "test/fully_qualified"])
+def test_the_examples_run(lab: Lab, host: Host, tmp_path: Path, plugin: str) -> None:
+    source = ast.parse((ROOT / "plugins" / f"{plugin}.py").read_text(encoding="utf-8"))
+    (examples,) = (
+        str(ast.literal_eval(node.value))
+        for node in source.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "EXAMPLES"
+    )
+    tasks = examples.replace("---", "").replace("\n", "\n    ")
+
+    done = _play(lab, host, tmp_path, f"- hosts: all\n  gather_facts: false\n  tasks:\n{tasks}\n")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = "".join(done.stdout.split())
+    for promised in [line.partition("# =>")[2] for line in examples.splitlines() if "# =>" in line]:
+        # The callback prints a list as YAML: an item in a line.
+        assert "".join(promised.split()).strip("[]").replace("','", "-").strip("'") in said.replace("'", "")
