@@ -33,6 +33,8 @@ from locations import DROP_INS, LANE, PROXY_PORTS, SCRATCH  # noqa: E402
 from pushing import Push  # noqa: E402
 from secure import Vault  # noqa: E402
 
+from roles import wipe  # noqa: E402
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
@@ -78,6 +80,7 @@ def host(lab: Lab, used: dict[str, Host], distro: str) -> Host:
 
 def _clean(host: Host) -> None:
     host.run(["sh", "-c", f"rm -rf {SCRATCH} {DROP_INS}"])
+    wipe(host)
     units.reset(host)
 
 

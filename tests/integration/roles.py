@@ -1,0 +1,119 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the role container_units by the real ansible-playbook, and read what it did."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import COLLECTION, ROOT, Ansible
+from lablib.host import Host
+
+_TIMEOUT = 300.0
+_RECAP = re.compile(r"^\S+\s+: ok=\d+\s+changed=(\d+)\s.*failed=(\d+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Play:
+    """A playbook's end. ``changed`` counts tasks; ``data`` is what the module container_units returned, if it ran."""
+
+    rc: int
+    output: str
+    changed: int
+    data: Mapping[str, Any]
+
+    def succeeded(self) -> Play:
+        """The play itself, which must be a success."""
+        assert self.rc == 0, self.output[-6000:]
+        return self
+
+    def failed(self) -> str:
+        """All that was printed, by a play that must be a failure."""
+        assert self.rc != 0, self.output[-6000:]
+        return " ".join(self.output.split())
+
+    def stories(self) -> dict[str, tuple[str, str]]:
+        """Unit → what happened to its definition, and to itself."""
+        return {row["unit"]: (row["definition"], row["operation"]) for row in self.data["units"]}
+
+
+def play(
+    ansible: Ansible,
+    host: Host,
+    variables: Mapping[str, Any],
+    *,
+    entry: str = "main",
+    options: Sequence[str] = (),
+) -> Play:
+    """One run of the role from an entry point."""
+    with tempfile.TemporaryDirectory() as scratch:
+        result, book = Path(scratch, "result.json"), Path(scratch, "play.json")
+        keep = {
+            "ansible.builtin.copy": {"dest": str(result), "content": "{{ container_units_result | to_json }}"},
+            "delegate_to": "localhost",
+            "vars": {"ansible_python_interpreter": sys.executable},
+            "check_mode": False,
+            "diff": False,
+            "changed_when": False,
+            "when": "container_units_result is defined",
+        }
+        role = {"ansible.builtin.import_role": {"name": f"{COLLECTION}.container_units", "tasks_from": entry}}
+        tasks = [{"block": [role], "always": [keep]}]
+        book.write_text(
+            json.dumps([{"hosts": host.name, "gather_facts": False, "vars": dict(variables), "tasks": tasks}]),
+            encoding="utf-8",
+        )
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1"}
+        environment.setdefault("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))
+        program = str(Path(sys.executable).with_name("ansible-playbook"))
+        done = subprocess.run(
+            [program, f"-i{ansible.inventory}", str(book), *options],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+        output = done.stdout + done.stderr
+        assert "Traceback" not in output, output[-6000:]
+        recap = _RECAP.search(output)
+        data = json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
+        return Play(done.returncode, output, int(recap.group(1)) if recap else 0, data)
+
+
+def units(ansible: Ansible, host: Host, entries: Sequence[Mapping[str, Any]], *options: str, **variables: Any) -> Play:
+    """The entry point «units», with a list."""
+    given = {"container_units": list(entries), **{f"container_units_{key}": value for key, value in variables.items()}}
+    return play(ansible, host, given, entry="units", options=options)
+
+
+_WIPE = """marker='^# Managed by podfleet.autoupdate.container_units'
+files=$(grep -ls "$marker" /etc/systemd/system/*.service /etc/containers/systemd/* /etc/podfleet-autoupdate/kube/*)
+[ -n "$files" ] || exit 0
+units=$(for file in $files; do base=${file##*/}; case $base in
+    *.pod) echo "${base%.pod}-pod.service" ;; *.yml) ;; *) echo "${base%.*}.service" ;; esac; done)
+systemctl stop --no-block $units
+podman kill --all --signal KILL > /dev/null 2>&1
+systemctl stop $units
+systemctl disable $units > /dev/null 2>&1
+rm -f $files
+systemctl daemon-reload
+systemctl reset-failed
+"""
+
+
+def wipe(host: Host) -> None:
+    """Take away root's units that a test of the role left."""
+    host.run(["sh", "-s"], input=_WIPE, timeout=120)
