@@ -22,6 +22,9 @@ _QUERY_SECONDS = 60.0
 _FOR_QUERIES = {"GOGC": "400"}
 #: What is worth keeping of podman's message; progress lines come before it.
 _MESSAGE_LINES = 3
+#: podman info asks dpkg-query(1) which package every program of podman's comes from, which takes half of its time.
+#: Nobody here wants to know, and a database that is not there answers at once.
+_NO_PACKAGES = {"DPKG_ADMINDIR": "/nonexistent"}
 
 
 @dataclass(frozen=True)
@@ -71,16 +74,47 @@ class Command:
         Raises:
             StoreError: It could not be started, took more than C(timeout) seconds, or ended with an error.
         """
+        done = self.run(*arguments, timeout=timeout, reason=reason, environment=environment)
+        if done.code != 0 and not (tolerant and done.output.strip()):
+            raise self.failure(done, *arguments, reason=reason)
+        return done.output
+
+    def run(
+        self,
+        *arguments: str,
+        timeout: float = _QUERY_SECONDS,
+        reason: Reason | None = None,
+        environment: t.Mapping[str, str] | None = None,
+    ) -> process.Completed:
+        """Run the program to its end, whatever that is.
+
+        Raises:
+            StoreError: It could not be started, or took more than C(timeout) seconds.
+        """
         what, reason = f"{self.name} {arguments[0]}", reason or self.reason
         try:
-            done = process.run([self.path, *arguments], timeout=timeout, environment=environment)
+            return process.run([self.path, *arguments], timeout=timeout, environment=environment)
         except process.ProcessTimeoutError:
             raise StoreError(f"{what} did not end within {timeout:.0f} s and was killed", reason) from None
         except OSError as error:
             raise StoreError(f"{what} could not be started: {error}", reason) from None
-        if done.code != 0 and not (tolerant and done.output.strip()):
-            raise StoreError(f"{what} {arguments[-1][:200]}: {_message(done)}", reason)
-        return done.output
+
+    def query(self, *arguments: str) -> process.Completed:
+        """Run a program that prints little and ends soon; see C(run)."""
+        return self.run(*arguments, environment=_FOR_QUERIES)
+
+    def failure(self, done: process.Completed, *arguments: str, reason: Reason | None = None) -> StoreError:
+        """The error for a program that ended badly, with what it said itself."""
+        return StoreError(f"{self.name} {arguments[0]} {arguments[-1][:200]}: {_message(done)}", reason or self.reason)
+
+
+def podman_info(podman: Command) -> t.Any:
+    """What C(podman info) prints, decoded.
+
+    Raises:
+        StoreError: podman could not be asked.
+    """
+    return podman.json("info", "--format=json", environment=_NO_PACKAGES)
 
 
 def _message(done: process.Completed) -> str:

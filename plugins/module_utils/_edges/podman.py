@@ -18,15 +18,11 @@ from .._pure.platforms import Platform
 from .._pure.reasons import Reason
 from .._pure.records import ContainerDetails, HostFacts, ImageRecord, ListedContainer
 from .._pure.references import Reference
-from .command import Command
+from .command import Command, podman_info
 
 #: The path of the authfile for one pull, or None where podman's own search finds the same.
 AuthfileMaker = t.Callable[[Reference, t.Optional[str]], t.ContextManager[t.Optional[str]]]
 
-_OLDEST_VERSION = (4, 3)
-#: podman info asks dpkg-query(1) which package every program of podman's comes from, which takes half of its time.
-#: Nobody here wants to know, and a database that is not there answers at once.
-_NO_PACKAGES = {"DPKG_ADMINDIR": "/nonexistent"}
 _PULL_SECONDS = 3600.0
 
 
@@ -68,10 +64,8 @@ class Podman:
         """The host's facts; the slowest of these calls."""
         if self._begun and self._begun.host:
             return self._begun.host.pop().result()
-        host = records.host_facts(self._podman.json("info", "--format=json", environment=_NO_PACKAGES))
-        if host.podman_version < _OLDEST_VERSION:
-            version = ".".join(map(str, host.podman_version)) or "unknown"
-            raise StoreError(f"podman on this host is {version}; this collection needs 4.3 or newer")
+        host = records.host_facts(podman_info(self._podman))
+        host.must_be_supported()
         return host
 
     def details(

@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
     from .._edges.registry import RegistryClient
     from .._pure.records import HostFacts
     from .._pure.references import Reference
+    from .._pure.registries import RegistriesConf
     from .._update.discover import Discovery
     from .._update.protocols import Registry, Units
 
@@ -52,12 +53,7 @@ class Registries:
             self._client = client
 
     def _made(self, host: HostFacts, width: int) -> RegistryClient:
-        # Imported only where a registry is asked.
-        from .._edges.registry import RegistryClient  # noqa: PLC0415
-        from .._edges.transport import TlsOptions  # noqa: PLC0415
-
-        tls = TlsOptions(self._access.validate_certs, self._access.ca_path)
-        return RegistryClient(host.registries, self._files, tls, timeout=REGISTRY_SECONDS, width=width)
+        return registry_client(self._access, self._files, host.registries, width)
 
 
 def _import() -> None:
@@ -65,6 +61,16 @@ def _import() -> None:
 
     with contextlib.suppress(MissingLibraryError):  # Told when a registry is asked.
         import_libraries()
+
+
+def registry_client(access: Access, files: CredentialFiles, conf: RegistriesConf, width: int) -> RegistryClient:
+    """A client for all registries, set up as the caller and registries.conf say."""
+    # Imported only where a registry is asked.
+    from .._edges.registry import RegistryClient  # noqa: PLC0415
+    from .._edges.transport import TlsOptions  # noqa: PLC0415
+
+    tls = TlsOptions(access.validate_certs, access.ca_path)
+    return RegistryClient(conf, files, tls, timeout=REGISTRY_SECONDS, width=width)
 
 
 def system_bus(settings: Settings, stack: contextlib.ExitStack) -> t.Callable[[], Units]:

@@ -19,6 +19,7 @@ from .references import is_digest
 from .registries import RegistriesConf
 
 _HEX_ID = re.compile(r"[a-f0-9]{64}\Z")
+_OLDEST_VERSION = (4, 3)
 UNIT_LABEL = "PODMAN_SYSTEMD_UNIT"
 #: podman-auto-update(1): the path of the authfile for the container's image.
 AUTHFILE_LABEL = "io.containers.autoupdate.authfile"
@@ -83,6 +84,16 @@ class HostFacts:
     podman_version: tuple[int, ...]
     platform: Platform
     registries: RegistriesConf
+
+    def must_be_supported(self) -> None:
+        """Refuse a podman that is too old.
+
+        Raises:
+            StoreError: It names the version.
+        """
+        if self.podman_version < _OLDEST_VERSION:
+            version = ".".join(map(str, self.podman_version)) or "unknown"
+            raise StoreError(f"podman on this host is {version}; this collection needs 4.3 or newer")
 
 
 @dataclass(frozen=True)

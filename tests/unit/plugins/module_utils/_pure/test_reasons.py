@@ -52,7 +52,7 @@ def _used() -> set[str]:
 
 #: Reasons of work that is under way; whoever gives one takes it from here.
 _AWAITED = {
-    "AMBIGUOUS", "ID_NOT_CONFIG", "ENGINE_FAILED",
+    "AMBIGUOUS",
     "TAG_MOVED", "SIGNATURE_REJECTED", "NO_SPACE",
 }  # fmt: skip
 
