@@ -6,18 +6,12 @@
 from __future__ import annotations
 
 import collections
-import io
 import json
-import tarfile
 import typing as t
-from base64 import b64encode
 from dataclasses import dataclass
 
-import checkout
+from installing import FOLDER, MEASURE, install_engine, remove_engine
 from testbed import BenchError, Testbed
-
-_FOLDER = "/root/podfleet-bench"
-_MEASURE = ("python3", f"{_FOLDER}/measure.py")
 
 
 @dataclass(frozen=True)
@@ -46,22 +40,12 @@ class Contenders:
         self._bed = bed
 
     def install_engine(self) -> None:
-        """Copy what is measured to the host. It keeps compiled files there, as an installed engine does."""
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-            tar.add(
-                checkout.ROOT / "plugins" / "module_utils",
-                "module_utils",
-                filter=lambda entry: None if "__pycache__" in entry.name else entry,
-            )
-            for script in ("measure.py", "engine.py"):
-                tar.add(checkout.BENCH / "on_host" / script, script)
-        command = f"rm -rf {_FOLDER} && mkdir {_FOLDER} && base64 -d | tar -xz --no-same-owner -C {_FOLDER}"
-        self._bed.host.run(["sh", "-c", command], input=b64encode(archive.getvalue()).decode("ascii"))
+        """Copy what is measured to the host."""
+        install_engine(self._bed.host, "measure.py", "engine.py")
 
     def remove_engine(self) -> None:
         """Leave nothing on the host."""
-        self._bed.host.run(["rm", "-rf", _FOLDER])
+        remove_engine(self._bed.host)
 
     def podman_check(self) -> Run:
         """`podman auto-update --dry-run`; it must say of every unit that nothing is new."""
@@ -82,7 +66,7 @@ class Contenders:
 
     def engine_asking(self, width: int) -> float:
         """Seconds that a check spends on asking the registry, once podman has told everything."""
-        _run, output = self._measured("python3", f"{_FOLDER}/engine.py", "check", str(width), "asking")
+        _run, output = self._measured("python3", f"{FOLDER}/engine.py", "check", str(width), "asking")
         return float(json.loads(output)["asking_seconds"])
 
     def engine_update(self, wanted: t.Mapping[str, str]) -> Run:
@@ -92,7 +76,7 @@ class Contenders:
         return run
 
     def _engine(self, status: str, *words: str) -> Run:
-        run, output = self._measured("python3", f"{_FOLDER}/engine.py", *words)
+        run, output = self._measured("python3", f"{FOLDER}/engine.py", *words)
         told = json.loads(output)
         self._must_all_be(status, [row["status"] for row in told["result"]["updates"]], "the engine")
         return Run(
@@ -106,7 +90,7 @@ class Contenders:
 
     def _measured(self, *argv: str) -> tuple[Run, str]:
         mark = self._bed.registry.mark()
-        told = json.loads(self._bed.host.run([*_MEASURE, *argv], timeout=self._bed.patience).stdout)
+        told = json.loads(self._bed.host.run([*MEASURE, *argv], timeout=self._bed.patience).stdout)
         asked = collections.Counter(kind(one.method, one.path) for one in self._bed.registry.requests(mark))
         if told["code"] != 0:
             raise BenchError(

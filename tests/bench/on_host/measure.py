@@ -28,6 +28,8 @@ def main(argv: list[str]) -> None:
             stream.seek(0)
         told = {
             "seconds": seconds,
+            # Of the program and all the children that it waited for.
+            "cpu_seconds": usage.ru_utime + usage.ru_stime,
             "code": child.returncode,
             # Of the largest process among the program and its own children; Linux counts in KiB.
             "largest_process_kib": usage.ru_maxrss,
