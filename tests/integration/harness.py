@@ -44,6 +44,10 @@ class Result:
         (found,) = (row for row in self.rows if row["container_name"] == container)
         return found
 
+    def compared(self) -> dict[str, tuple[str, str | None]]:
+        """Name → status and reason, as image_digest_info says."""
+        return {entry["name"]: (entry["status"], entry["reason"]) for entry in self.data["images"]}
+
     def verdicts(self) -> dict[str, tuple[str, str | None]]:
         """Container name → status and reason."""
         assert len({row["container_name"] for row in self.rows}) == len(self.rows), "a container has two rows"
@@ -154,6 +158,11 @@ class Ansible:
         """image_autoupdate by its full name."""
         given = [*(["--check"] if check else []), *(["--diff"] if diff else []), *options]
         return self.run(hosts, f"{COLLECTION}.image_autoupdate", arguments, options=given)
+
+    def compare(self, hosts: str, *names: str, options: Sequence[str] = (), **arguments: Any) -> Run:
+        """image_digest_info by its full name."""
+        given = {"name": list(names), **arguments}
+        return self.run(hosts, f"{COLLECTION}.image_digest_info", given, options=options)
 
     def info(self, hosts: str, **arguments: Any) -> Run:
         """autoupdate_info by its full name."""

@@ -36,7 +36,7 @@ class Registries:
 
     def begin(self, host: t.Callable[[], HostFacts], references: t.Collection[Reference], width: int) -> None:
         """Import the libraries and connect, beside the work of whoever calls this; C(host) may take its time."""
-        threading.Thread(target=_import, daemon=True).start()
+        import_ahead()
         self._beginning = threading.Thread(target=self._begin, args=(host, references, width), daemon=True)
         self._beginning.start()
 
@@ -56,11 +56,16 @@ class Registries:
         return registry_client(self._access, self._files, host.registries, width)
 
 
-def _import() -> None:
-    from .._edges.transport import import_libraries  # noqa: PLC0415
+def import_ahead() -> None:
+    """Import what asking registries takes, beside the work of whoever calls this: it takes as long as a call of podman."""
 
-    with contextlib.suppress(MissingLibraryError):  # Told when a registry is asked.
-        import_libraries()
+    def load() -> None:
+        from .._edges.transport import import_libraries  # noqa: PLC0415
+
+        with contextlib.suppress(MissingLibraryError):  # Told when a registry is asked.
+            import_libraries()
+
+    threading.Thread(target=load, daemon=True).start()
 
 
 def registry_client(access: Access, files: CredentialFiles, conf: RegistriesConf, width: int) -> RegistryClient:
