@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import pytest
 from access import Asked
 from harness import Ansible, Run
 from lablib.host import Host
 from lablib.lab import Lab
+from lablib.proxy import FaultProxy
 from lablib.units import ContainerSpec, deploy, deploy_many
 from pushing import PLATFORM, Push, id_of
 from sight import look
@@ -37,6 +39,49 @@ def test_five_images_without_news_are_five_heads(lab: Lab, host: Host, ansible: 
     (told,) = run.result.data["registries"]
     assert (told["registry"], told["manifest_gets"], told["reason"]) == (lab.registry.address, 0, None)
     assert len(names) <= told["requests"] <= len(names) + 2
+
+
+@pytest.mark.parametrize(("parallel", "connections"), [(1, 2), (3, 4), (None, 6)])
+def test_no_more_connections_than_requests_at_once_and_one_that_found_no_tls(
+    host: Host, ansible: Ansible, push: Push, proxy: FaultProxy, parallel: int | None, connections: int
+) -> None:
+    for name in (f"conn{number}" for number in range(5)):
+        deploy(host, f"it-{name}", image=push(name).reference.replace(push.maker.address, proxy.address, 1))
+    proxy.reset_counters()
+
+    run = ansible.update(host.name, check=True, **({} if parallel is None else {"registry_parallel": parallel}))
+
+    assert len(run.succeeded().rows) == 5
+    assert set(run.succeeded().verdicts().values()) == {("current", None)}
+    assert proxy.connections <= connections
+    (told,) = run.result.data["registries"]
+    assert told["requests"] == 5
+
+
+def test_what_needs_no_registry_does_not_connect_to_one(
+    host: Host, ansible: Ansible, push: Push, proxy: FaultProxy
+) -> None:
+    """Local policies, pinned images, and what is not selected: not even a connection."""
+    image = push("quiet")
+    through = image.reference.replace(push.maker.address, proxy.address, 1)
+    deploy_many(
+        host,
+        "it-quiet",
+        [
+            ContainerSpec("it-local", through, "local"),
+            ContainerSpec("it-pinned", f"{through.rpartition(':')[0]}@{image.digest}"),
+            ContainerSpec("it-excluded", through),
+        ],
+    )
+    proxy.reset_counters()
+
+    result = ansible.update(host.name, check=True, exclude=["container:it-excluded"]).succeeded()
+
+    assert {name: verdict[0] for name, verdict in result.verdicts().items()} == {
+        "it-local": "current",
+        "it-pinned": "pinned",
+    }
+    assert proxy.connections == 0
 
 
 def test_one_image_is_asked_for_once(lab: Lab, host: Host, ansible: Ansible, push: Push) -> None:

@@ -21,12 +21,14 @@ from .._pure.references import Reference
 from .._pure.selection import Selection
 from .._pure.texts import printable
 from .._pure.units import UnitFacts
-from .activate import Outcome, Transaction
 from .discover import Discovery, discover, with_all_images
-from .groups import Change, Member, form_groups
 from .protocols import Processes, Registry, Store, Units
 from .report import Report, Row, row_warning, unchecked_warning
 from .resolve import resolve_all, with_one_image_per_tag
+
+if t.TYPE_CHECKING:
+    from .activate import Outcome
+    from .groups import Member
 
 #: Is given a way to the host's facts, references, and how many threads will ask for them.
 Begin = t.Callable[[t.Callable[[], HostFacts], t.Collection[Reference], int], None]
@@ -140,6 +142,10 @@ class Update:
         return with_one_image_per_tag(discovery.workloads, left, discovery.snapshot)
 
     def _activate(self, discovery: Discovery, decisions: t.Mapping[str, Decision]) -> dict[str, Outcome]:
+        # A check moves nothing, and most runs find nothing to move.
+        from .activate import Transaction  # noqa: PLC0415
+        from .groups import Change, form_groups  # noqa: PLC0415
+
         changes = [Change(one, target) for one in discovery.workloads if (target := decisions[one.container_id].target)]
         groups = form_groups(changes, discovery.snapshot.containers)
         if not groups:
