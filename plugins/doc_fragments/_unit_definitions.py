@@ -18,7 +18,7 @@ options:
     type: list
     elements: dict
     required: true
-    options:
+    suboptions:
       name:
         description:
           - The unit's name without C(.service); C(name@instance) is possible for a single container.
@@ -105,7 +105,7 @@ options:
         description:
           - The container's healthcheck. Without it, the image's own counts.
         type: dict
-        options:
+        suboptions:
           command:
             description:
               - What tells whether the container is healthy; a shell in the container runs it. V(none) switches
@@ -195,7 +195,7 @@ options:
         type: list
         elements: dict
         default: []
-        options:
+        suboptions:
           name:
             description:
               - The member's name; unit and container are C(POD-MEMBER).

@@ -65,8 +65,6 @@ options:
     default: 600
 seealso:
   - module: podfleet.autoupdate.image_autoupdate
-  - plugin: podfleet.autoupdate.container_units
-    plugin_type: role
 """
 
 EXAMPLES = r"""

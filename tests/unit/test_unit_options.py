@@ -18,7 +18,20 @@ _ROLE = Path(__file__).resolve().parents[2] / "roles/container_units"
 _SPECS: dict[str, t.Any] = yaml.safe_load((_ROLE / "meta/argument_specs.yml").read_text(encoding="utf-8"))[
     "argument_specs"
 ]
-_DOCUMENTED = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["units"]
+
+
+def _as_in_a_role(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """A module's documented options, with the role's word for what is inside of one."""
+    return {
+        name: {
+            "options" if key == "suboptions" else key: _as_in_a_role(value) if key == "suboptions" else value
+            for key, value in option.items()
+        }
+        for name, option in options.items()
+    }
+
+
+_DOCUMENTED = _as_in_a_role(yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"])["units"]
 
 
 def _accepted(spec: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
