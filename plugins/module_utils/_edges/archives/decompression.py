@@ -8,9 +8,7 @@
 
 from __future__ import annotations
 
-import bz2
 import importlib
-import lzma
 import typing as t
 import zlib
 
@@ -102,16 +100,27 @@ def pieces_of(beginning: bytes) -> Pieces | None:
     if beginning.startswith(b"\x1f\x8b"):
         return _by(_Gzip, zlib.error)
     if beginning.startswith(b"BZh"):
-        return _by(bz2.BZ2Decompressor, OSError, ValueError)
+        return _by(_built_in("bz2").BZ2Decompressor, OSError, ValueError)
     if beginning.startswith(b"\xfd7zXZ\0"):
-        return _by(_xz, lzma.LZMAError, EOFError)
+        lzma = _built_in("lzma")
+        return _by(lambda: _xz(lzma), lzma.LZMAError, EOFError)
     if beginning.startswith(b"\x28\xb5\x2f\xfd"):
         return _zstd()
     return None
 
 
-def _xz() -> lzma.LZMADecompressor:
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY)
+def _xz(lzma: t.Any) -> _Decompressor:
+    return t.cast(_Decompressor, lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY))
+
+
+def _built_in(name: str) -> t.Any:
+    """A part of the standard library without which a Python can be built."""
+    library = _library(name)
+    if library is None:
+        raise ImageError(
+            f"to decompress it this Python lacks {name}, without which it was built", Reason.ARCHIVE_UNREADABLE
+        )
+    return library
 
 
 def _by(make: t.Callable[[], _Decompressor], *errors: type[Exception]) -> Pieces:
@@ -143,7 +152,7 @@ def _by(make: t.Callable[[], _Decompressor], *errors: type[Exception]) -> Pieces
 
 
 def _explained(error: Exception) -> str:
-    if isinstance(error, lzma.LZMAError) and "emory" in str(error):
+    if type(error).__name__ == "LZMAError" and "emory" in str(error):
         return f"to decompress it needs more than {_XZ_MEMORY >> 20} MiB of memory; compress it by «xz -8» or less"
     if "indow" in str(error) or "emory" in str(error):
         return f"to decompress it needs a window of more than {1 << (_WINDOW_LOG - 20)} MiB; compress it without --long"

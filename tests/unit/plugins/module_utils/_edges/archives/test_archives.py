@@ -10,6 +10,7 @@ import functools
 import gzip
 import lzma
 import pathlib
+import sys
 import tarfile
 import typing as t
 
@@ -388,6 +389,16 @@ def test_a_compressed_archive_says_the_same(write: Write, pack: t.Callable[[byte
     plain = packed(layout(files, entry(put_image(files, _ONE), ref_name="app:1")))
     expected = read(f"oci-archive:{write(plain)}")
     assert read(f"oci-archive:{write(pack(plain))}") == expected
+
+
+@pytest.mark.parametrize(("pack", "library"), [(bz2.compress, "bz2"), (_xz, "lzma")])
+def test_a_python_without_a_decompressor_says_so(
+    write: Write, monkeypatch: pytest.MonkeyPatch, pack: t.Callable[[bytes], bytes], library: str
+) -> None:
+    path = write(pack(packed(docker_archive((_ONE, "a:1")))))
+    monkeypatch.setitem(sys.modules, library, None)
+    reason, said = _refused(f"docker-archive:{path}")
+    assert (reason, library in said) == (Reason.ARCHIVE_UNREADABLE, True)
 
 
 def test_a_document_that_passed_by_unrecognised_is_fetched_in_another_pass(write: Write) -> None:
