@@ -70,6 +70,14 @@ options:
       - More is faster where the registry is far away, and unkind to a small one.
     type: int
     default: 8
+  request_budget:
+    description:
+      - How many manifests each registry may be asked for by GET, which Docker Hub counts as pulls.
+      - Finding that nothing is new takes none. Opening a new image takes one, and one more where it has several platforms.
+      - What cannot be finished with what is left is not begun. That container is V(unknown), with the reason C(request_budget).
+      - What podman fetches when it pulls an image is not counted.
+      - There is no limit by default, but what the registry itself reports to be left is never exceeded.
+    type: int
   fail_on:
     description:
       - The statuses that make the task fail, after everything was processed.
@@ -320,6 +328,7 @@ def main() -> t.NoReturn:
             "timeout": {"type": "int", "default": 180},
             "parallel": {"type": "int", "default": 8},
             "registry_parallel": {"type": "int", "default": 8},
+            "request_budget": {"type": "int"},
             "fail_on": {
                 "type": "list",
                 "elements": "str",

@@ -94,6 +94,22 @@ def test_one_image_is_asked_for_once(lab: Lab, host: Host, ansible: Ansible, pus
     assert (asked.heads, asked.gets) == ([f"/v2/{push.repository('req-shared')}/manifests/latest"], [])
 
 
+def test_a_budget_leaves_what_it_cannot_pay_for_alone(lab: Lab, host: Host, ansible: Ansible, push: Push) -> None:
+    for name in ("same", "new"):
+        deploy(host, f"it-{name}", image=push(f"budget-{name}").reference)
+    push("budget-new", version="2")
+
+    for check in (True, False):
+        mark = lab.registry.mark()
+        result = ansible.update(host.name, check=check, request_budget=0).succeeded()
+        assert result.verdicts() == {"it-same": ("current", None), "it-new": ("unknown", "request_budget")}
+        assert Asked.by(host, lab.registry, mark).gets == []
+        assert not result.changed
+
+    result = ansible.update(host.name, request_budget=1).succeeded()
+    assert result.verdicts() == {"it-same": ("current", None), "it-new": ("updated", None)}
+
+
 def test_an_index_is_opened_only_when_it_is_new(lab: Lab, host: Host, ansible: Ansible, push: Push) -> None:
     old = push("multi", platforms=PLATFORMS)
     deploy(host, "it-multi", image=old.reference)

@@ -64,6 +64,7 @@ def access(params: t.Mapping[str, t.Any]) -> Access:
         authfile=params.get("authfile"),
         validate_certs=params.get("validate_certs"),
         ca_path=params.get("ca_path"),
+        request_budget=params.get("request_budget"),
     )
 
 

@@ -75,7 +75,7 @@ def registry_client(access: Access, files: CredentialFiles, conf: RegistriesConf
     from .._edges.transport import TlsOptions  # noqa: PLC0415
 
     tls = TlsOptions(access.validate_certs, access.ca_path)
-    return RegistryClient(conf, files, tls, timeout=REGISTRY_SECONDS, width=width)
+    return RegistryClient(conf, files, tls, timeout=REGISTRY_SECONDS, width=width, budget=access.request_budget)
 
 
 def system_bus(settings: Settings, stack: contextlib.ExitStack) -> t.Callable[[], Units]:

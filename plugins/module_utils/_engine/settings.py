@@ -28,13 +28,15 @@ WIDEST = 100
 class Access:
     """What the caller says of registries: credentials by registry, an authfile's path, and TLS.
 
-    C(validate_certs) is None where registries.conf decides.
+    C(validate_certs) is None where registries.conf decides. C(request_budget) is how many manifests each registry may be
+    asked for; None where only what the registry has left counts.
     """
 
     credentials: t.Mapping[str, Credential] = field(default_factory=dict)
     authfile: str | None = None
     validate_certs: bool | None = None
     ca_path: str | None = None
+    request_budget: int | None = None
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,12 @@ def must_be_in_range(name: str, value: float, most: float) -> None:
 
 
 def must_be_reachable(access: Access) -> None:
-    """Refuse files that are not there.
+    """Refuse files that are not there, and budgets that cannot be meant.
 
     Raises:
         InputError: It names the setting.
     """
     if access.ca_path is not None and not pathlib.Path(access.ca_path).is_file():
         raise InputError(f"ca_path: {access.ca_path} is not there, or is not a file on this host")
+    if access.request_budget is not None and access.request_budget < 0:
+        raise InputError(f"request_budget must be 0 or more, not {access.request_budget}")

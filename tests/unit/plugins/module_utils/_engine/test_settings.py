@@ -9,7 +9,11 @@ import dataclasses
 
 import pytest
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.settings import Settings, must_be_usable
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.settings import (
+    Access,
+    Settings,
+    must_be_usable,
+)
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 
 
@@ -39,3 +43,13 @@ def test_what_cannot_be_meant_is_refused_by_name(name: str, value: int) -> None:
 def test_no_policies_are_refused() -> None:
     with pytest.raises(InputError, match="policies is empty"):
         must_be_usable(Settings(policies=frozenset()))
+
+
+@pytest.mark.parametrize("budget", [None, 0, 5])
+def test_a_budget_may_be_anything_but_less_than_nothing(budget: int | None) -> None:
+    must_be_usable(Settings(access=Access(request_budget=budget)))
+
+
+def test_a_budget_below_zero_is_refused() -> None:
+    with pytest.raises(InputError, match="request_budget must be 0 or more, not -1"):
+        must_be_usable(Settings(access=Access(request_budget=-1)))
