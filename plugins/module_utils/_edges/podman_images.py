@@ -43,7 +43,8 @@ class PodmanImages:
 
     def __init__(self) -> None:
         self._podman = Command.podman()
-        self._files = StorageFiles("", ())
+        self._graph: tuple[str, tuple[str, ...]] = ("", ())
+        self._files = StorageFiles(*self._graph)
         self._stored: dict[str, StoredImage] = {}
         self._known: dict[str, ImageFacts] = {}
         self._suspects: set[str] = set()
@@ -62,7 +63,8 @@ class PodmanImages:
             facts = records.host_facts(info.result())
             listed = listing.result()
         facts.must_be_supported()
-        self._files = StorageFiles(*podman_images.graph(info.result()))
+        self._graph = podman_images.graph(info.result())
+        self._files = StorageFiles(*self._graph)
         stored = self._stored = self._files.images()
         if listed is None and not stored:
             raise self._podman.failure(self._podman.query(*_listing(filters)), "images")
@@ -92,6 +94,18 @@ class PodmanImages:
                 facts = replace(facts, platform=self._files.platform(image) or facts.platform)
             detailed[key] = facts
         return {**lists, **detailed}
+
+    def names(self) -> dict[str, str]:
+        """All names that the last look saw, C(repository@digest) too, with podman's IDs of their images."""
+        named = {tag: key for key, facts in self._known.items() for tag in facts.tags}
+        for key, image in reversed(tuple(self._stored.items())):  # The user's own storage comes first, and wins.
+            named.update(dict.fromkeys(image.names, key))
+        return named
+
+    def storage(self) -> tuple[str, str]:
+        """The storage's driver and the folder that it writes to; empty where podman does not tell."""
+        driver, roots = self._graph
+        return driver, roots[0] if roots else ""
 
     def resolve(self, names: t.Iterable[str]) -> dict[str, str | None]:
         """The ID of the image that podman itself takes each name for; None for none."""

@@ -41,6 +41,13 @@ class ImageError(EngineError):
     """One image could not be looked up: its name is unusable, or what holds it cannot be read."""
 
 
+class StateError(EngineError):
+    """What this collection remembers on the host cannot be read or written."""
+
+    def __init__(self, message: str, reason: Reason = Reason.STATE_INVALID) -> None:
+        super().__init__(message, reason)
+
+
 class InputError(ValueError):
     """A parameter is unusable; nothing was done."""
 

@@ -103,7 +103,8 @@ class Reason(_Code):
     )
     SHORT_NAME = (
         "short_name",
-        "The registry policy needs a fully qualified image reference, such as quay.io/project/app:tag.",
+        "The name does not say its registry, and nothing here settles which one is meant; the registry policy always needs it."
+        " Write a fully qualified reference, such as quay.io/project/app:tag.",
     )
     NO_LOCAL_TAG = (
         "no_local_tag",
@@ -176,6 +177,17 @@ class Reason(_Code):
     TLS = ("tls", "The registry's certificate is not trusted. Install its CA, or declare the registry insecure.")
     # The update went wrong.
     PULL_FAILED = ("pull_failed", "podman could not pull the image; nothing was changed. Its message says why.")
+    HELD = (
+        "held",
+        "The image, or its reference, is held on this host: it failed here before, or a person holds it. The message"
+        " says which. lift_holds takes the hold away.",
+    )
+    STATE_INVALID = (
+        "state_invalid",
+        "The file in which this collection remembers holds is damaged, or was written by a newer release. The message"
+        " names it. Restore it, use that release, or remove it if no hold is needed.",
+    )
+    LOCK_BUSY = ("lock_busy", "Another run of this collection works on this host. Run again when it has ended.")
     BY_ID = ("by_id", "An image that is named by its ID cannot be asked of a registry. Name it by its reference.")
     TAG_MOVED = (
         "tag_moved",

@@ -14,4 +14,9 @@ _LONGEST = 255
 def printable(text: str) -> str:
     """The text with every character escaped that could move a cursor or break a line, and cut where it is absurd."""
     shown = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in shown)
+    return escaped(shown)
+
+
+def escaped(text: str) -> str:
+    """The text with every such character escaped, at its full length: for what is bounded already."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

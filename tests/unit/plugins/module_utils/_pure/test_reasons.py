@@ -51,10 +51,7 @@ def _used() -> set[str]:
 
 
 #: Reasons of work that is under way; whoever gives one takes it from here.
-_AWAITED = {
-    "AMBIGUOUS",
-    "TAG_MOVED", "SIGNATURE_REJECTED", "NO_SPACE",
-}  # fmt: skip
+_AWAITED: frozenset[str] = frozenset()
 
 
 @pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.value)

@@ -1,0 +1,63 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""Sources behind a transport, each read where it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .._pure.errors import ImageError
+from .._pure.image_facts import ImageFacts
+from .._pure.image_names import Source, Transport
+from .._pure.platforms import Platform
+from .._pure.reasons import Reason
+from .._pure.references import InvalidReferenceError, Reference, is_digest
+from .._pure.texts import printable
+
+
+class HostSources:
+    """The archives, layouts and folders of this host, and its dockerd."""
+
+    def images_of(self, source: Source, platform: Platform) -> tuple[ImageFacts, ...]:
+        """The images that a source holds, or the one that it names.
+
+        Raises:
+            EngineError: It cannot be read, or holds nothing of that name.
+        """
+        if source.transport is Transport.DOCKER_DAEMON:
+            return (_of_docker(source),)
+        from .._edges.archives.reader import images_of  # noqa: PLC0415 (only where one is read)
+
+        return images_of(source, platform)
+
+
+def _of_docker(source: Source) -> ImageFacts:
+    """The image of dockerd, under the name that podman gives it: none for an ID or a digest."""
+    from .._edges.docker import Docker  # noqa: PLC0415 (only where dockerd is asked)
+
+    selector = source.selector or ""
+    docker = Docker()
+    listed = docker.images()
+    if is_digest(selector):
+        name, found = None, [one for one in listed if selector in (one.id, one.engine_id)]
+    else:
+        name = Reference.parse(selector).canonical
+        found = [one for one in listed if name in (*map(_canonical, one.tags), *map(_canonical, one.repo_digests))]
+    keys = list(dict.fromkeys(one.engine_id or one.id or "" for one in found))
+    details = docker.details(keys[:1]) if keys else {}
+    if not details:
+        raise ImageError(f"{printable(str(source))}: dockerd has no such image", Reason.IMAGE_UNKNOWN)
+    (facts,) = details.values()
+    tag = name if name is not None and "@" not in name else None
+    return replace(facts, tags=(tag,) if tag else (), digest=None, digests=frozenset())
+
+
+def _canonical(name: str) -> str:
+    try:
+        return Reference.parse(name).canonical
+    except InvalidReferenceError:
+        return name

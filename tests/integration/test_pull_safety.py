@@ -1,0 +1,301 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nothing else than what was decided: tags that move, signatures, podman killed in the middle, disks that are full."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import Ansible, Run
+from lablib.host import Host
+from lablib.images import Pushed
+from lablib.lab import Lab
+from lablib.paths import GATEWAY
+from locations import PROXY_PORTS, SCRATCH
+from pulling import front, pull, quartet, rows
+from pushing import Push, id_of
+from sight import look
+
+POLICY = "/root/.config/containers/policy.json"
+LOOKASIDE = "/etc/containers/registries.d/podfleet-it.yaml"
+STORAGE = "/etc/containers/storage.conf"
+STATE = "/var/lib/podfleet-autoupdate/state.json"
+KEY = "it@example.com"
+SMALL = 16 * 1024 * 1024
+
+
+def at(image: Pushed, push: Push, address: str) -> str:
+    """The reference through another address."""
+    return image.reference.replace(push.maker.address, address)
+
+
+def test_a_tag_that_moves_between_decision_and_transfer_brings_nothing_else(
+    lab: Lab, host: Host, ansible: Ansible, push: Push, distro: str
+) -> None:
+    """The second request for the tag would already get another image."""
+    good, asked = push("moving"), []
+
+    def answered(_method: str, path: str) -> None:
+        if path.endswith("/manifests/latest"):
+            asked.append(path)
+            push("moving", version="evil")
+
+    with front(PROXY_PORTS[distro][1], lab.registry.port, answered=answered) as address:
+        name = at(good, push, address)
+        row = rows(pull(ansible, host, name).succeeded())[name]
+        assert row["after"] == {"id": id_of(good), "digest": good.digest}
+        assert look(host).names == {name: id_of(good)}
+        assert push.maker.digest(push.repository("moving")) != good.digest
+        assert len(asked) == 1, "podman asked for the tag"
+
+
+@pytest.fixture
+def signing(host: Host, distro: str, push: Push) -> Iterator[str]:
+    """Only signed images are taken, with a signature that names the tag. The command that signs.
+
+    What is signed in the lab's registry may come through a front of it.
+    """
+    home = f"{SCRATCH}/gnupg"
+    signed = {"type": "signedBy", "keyType": "GPGKeys", "keyPath": f"{SCRATCH}/key.gpg"}
+    fronted = f"{GATEWAY}:{PROXY_PORTS[distro][2]}"
+    remapped = {"type": "remapIdentity", "prefix": fronted, "signedPrefix": push.maker.address}
+    policy = {
+        "default": [{"type": "insecureAcceptAnything"}],
+        "transports": {"docker": {"": [signed], fronted: [{**signed, "signedIdentity": remapped}]}},
+    }
+    host.run(
+        ["sh", "-s"],
+        input=f"""set -e
+mkdir -p {home} {SCRATCH}/signatures /root/.config/containers && chmod 700 {home}
+export GNUPGHOME={home}
+gpg --batch --quiet --passphrase '' --quick-generate-key {KEY} ed25519 sign never
+gpg --batch --quiet --export {KEY} > {SCRATCH}/key.gpg
+mkdir -p {LOOKASIDE.rpartition("/")[0]}
+printf 'default-docker:\\n  lookaside: file://{SCRATCH}/signatures\\n  lookaside-staging: file://{SCRATCH}/signatures\\n' > {LOOKASIDE}
+printf %s {shlex.quote(json.dumps(policy))} > {POLICY}
+""",
+    )
+    yield f"GNUPGHOME={home} skopeo copy --quiet --src-tls-verify=false --dest-tls-verify=false --sign-by={KEY}"
+    host.run(["sh", "-c", f"gpgconf --homedir {home} --kill all; rm -rf {POLICY} {LOOKASIDE} {SCRATCH}"])
+
+
+def sign(host: Host, signing: str, image: Pushed) -> None:
+    """Sign what the tag names, under the name of the tag."""
+    anything = f"--policy={SCRATCH}/anything.json"
+    host.write(f"{SCRATCH}/anything.json", json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
+    command = signing.replace("skopeo copy", f"skopeo {anything} copy")
+    host.run(["sh", "-c", f"{command} docker://{image.reference} docker://{image.reference}"])
+
+
+def test_only_signed_images_come_and_the_old_one_stays(host: Host, ansible: Ansible, push: Push, signing: str) -> None:
+    signed = push("signed")
+    sign(host, signing, signed)
+    assert push.maker.digest(push.repository("signed")) == signed.digest
+    row = rows(quartet(ansible, host, signed.reference))[signed.reference]
+    assert row["after"] == {"id": id_of(signed), "digest": signed.digest}
+
+    push("signed", version="2")
+    before = look(host)
+    result = pull(ansible, host, signed.reference, policy="always").failed()
+
+    row = rows(result)[signed.reference]
+    assert row["reason"] == "signature_rejected"
+    assert "signature" in row["error"]
+    assert row["before"] == row["after"] == {"id": id_of(signed), "digest": signed.digest}
+    assert look(host) == before
+    newer = pull(ansible, host, signed.reference, policy="newer")
+    assert rows(newer.succeeded())[signed.reference]["reason"] == "signature_rejected"
+    assert newer.warns("signature")
+    assert look(host) == before
+
+
+def test_another_signed_image_than_the_decided_one_is_refused(
+    lab: Lab, host: Host, ansible: Ansible, push: Push, signing: str, distro: str
+) -> None:
+    """A signature for the tag is no permission to swap what it names; the old image gets its tag back."""
+    port = PROXY_PORTS[distro][2]
+    old = push("swapped")
+    other = push("swapped", tag="other", version="evil")
+    new = push("swapped", version="2")
+
+    def answered(method: str, path: str) -> None:
+        if method == "HEAD" and path.endswith("/manifests/latest"):
+            push.maker.tag(push.repository("swapped"), other.digest, "latest")
+
+    for image in (old, other, new):
+        push.maker.tag(push.repository("swapped"), image.digest, "latest")
+        sign(host, signing, old)
+    push.maker.tag(push.repository("swapped"), old.digest, "latest")
+    with front(port, lab.registry.port) as address:
+        name = at(old, push, address)
+        pull(ansible, host, name).succeeded()
+    before = look(host).names
+    assert before == {name: id_of(old)}
+    push.maker.tag(push.repository("swapped"), new.digest, "latest")
+    with front(port, lab.registry.port, answered=answered):
+        row = rows(pull(ansible, host, name, policy="newer").failed())[name]
+        assert row["reason"] == "tag_moved"
+        assert look(host).names == before
+        push.maker.tag(push.repository("swapped"), new.digest, "latest")
+    with front(port, lab.registry.port):
+        assert rows(pull(ansible, host, name, policy="newer").succeeded())[name]["after"]["id"] == id_of(new)
+
+
+def test_podman_killed_in_the_middle_leaves_nothing_and_the_next_run_repairs(
+    lab: Lab, host: Host, ansible: Ansible, push: Push, distro: str
+) -> None:
+    old = push("killed")
+    stalled, go_on = threading.Event(), threading.Event()
+
+    def seen(_method: str, path: str) -> None:
+        if "/blobs/" in path and not go_on.is_set():
+            stalled.set()
+            go_on.wait(60)
+
+    with front(PROXY_PORTS[distro][3], lab.registry.port, seen=seen) as address:
+        name = at(old, push, address)
+        go_on.set()
+        pull(ansible, host, name).succeeded()
+        go_on.clear()
+        stalled.clear()
+        new = push("killed", version="2")
+        before = look(host)
+        runs: list[Run] = []
+        thread = threading.Thread(target=lambda: runs.append(pull(ansible, host, name, policy="newer", retries=0)))
+        thread.start()
+        assert stalled.wait(60)
+        time.sleep(0.5)
+        host.run(["sh", "-c", f"kill -9 $(pgrep -f '^[^ ]*podman pull .*{push.repository('killed')}')"])
+        thread.join(120)
+        go_on.set()
+        # The local image will do for newer; a warning says what went wrong.
+        row = rows(runs[0].succeeded())[name]
+        assert (row["reason"], row["changed"]) == ("pull_failed", False)
+        assert runs[0].warns("podman pull")
+        assert look(host) == before
+        row = rows(quartet(ansible, host, name, policy="newer"))[name]
+        assert row["after"]["id"] == id_of(new)
+    host.run(["podman", "create", "--pull=never", name])
+
+
+@pytest.fixture
+def small_store(host: Host, tmp_path: Path) -> Iterator[str]:
+    """podman's storage on a small file system, in a file of its own; the folder of its mount."""
+    mount = f"{SCRATCH}/small"
+    image = tmp_path / "small.img"
+    with image.open("wb") as file:
+        file.truncate(SMALL)
+    maker = shutil.which("mkfs.ext4", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    assert maker, "mkfs.ext4 is not installed (e2fsprogs)"
+    subprocess.run([maker, "-q", "-m", "0", str(image)], check=True)
+    text = base64.b64encode(gzip.compress(image.read_bytes())).decode()
+    host.run(["sh", "-c", f"mkdir -p {mount} && base64 -d | gunzip > {SCRATCH}/small.img"], input=text)
+    conf = f'[storage]\ndriver = "overlay"\ngraphroot = "{mount}/graph"\nrunroot = "{SCRATCH}/run"\n'
+    host.run(["mount", "-o", "loop", f"{SCRATCH}/small.img", mount])
+    host.write(STORAGE, conf)
+    yield mount
+    script = f"podman rmi --all --force; rm -f {STORAGE}; umount {mount}/graph/overlay; umount {mount}"
+    host.run(["sh", "-c", script], check=False)
+
+
+def free(host: Host, folder: str) -> int:
+    return int(host.run(["stat", "--file-system", "--format=%a", folder]).stdout) * int(
+        host.run(["stat", "--file-system", "--format=%S", folder]).stdout
+    )
+
+
+def fill(host: Host, folder: str, leave: int) -> None:
+    """Leave about so many bytes on a file system."""
+    size = max(free(host, folder) - leave, 0)
+    host.run(["fallocate", f"--length={size}", f"{folder}/filler"])
+
+
+def test_what_does_not_fit_is_refused_and_a_full_disk_is_survived(
+    lab: Lab, host: Host, ansible: Ansible, push: Push, small_store: str
+) -> None:
+    image = push("large")
+    pull(ansible, host, image.reference, check=True, headroom="0").succeeded()
+    fill(host, small_store, 700_000)
+    mark = lab.registry.mark()
+    for check in (True, False):
+        row = rows(pull(ansible, host, image.reference, headroom="0", check=check).failed())[image.reference]
+        assert (row["reason"], row["pulled"], row["changed"]) == ("no_space", False, False)
+    asked = [one for one in lab.registry.requests(mark) if one.remote == host.address]
+    assert not any("/blobs/" in one.path for one in asked)
+
+    # The compressed layers fit, and unpacked they do not: podman finds out, and leaves nothing.
+    host.run(["rm", f"{small_store}/filler"])
+    fill(host, small_store, 1_500_000)
+    row = rows(pull(ansible, host, image.reference, headroom="0").failed())[image.reference]
+    assert (row["reason"], row["changed"]) == ("no_space", False)
+    assert look(host).images == frozenset()
+    host.run(["rm", f"{small_store}/filler"])
+    assert rows(quartet(ansible, host, image.reference, headroom="0"))[image.reference]["after"]["id"] == id_of(image)
+
+
+@pytest.mark.usefixtures("small_store")
+def test_headroom_is_kept_free(host: Host, ansible: Ansible, push: Push) -> None:
+    image = push("headroom")
+    assert rows(pull(ansible, host, image.reference).failed())[image.reference]["reason"] == "no_space"
+    assert pull(ansible, host, image.reference, headroom="10%").succeeded().changed
+
+
+def test_a_damaged_image_is_pulled_again(host: Host, ansible: Ansible, push: Push) -> None:
+    image = push("damaged")
+    pull(ansible, host, image.reference).succeeded()
+    host.run(
+        [
+            "sh",
+            "-c",
+            "rm /var/lib/containers/storage/overlay-layers/*.json; rm -rf /var/lib/containers/storage/overlay/l",
+        ]
+    )
+    assert (
+        rows(pull(ansible, host, image.reference, policy="never").failed())[image.reference]["reason"]
+        == "image_unknown"
+    )
+    row = rows(pull(ansible, host, image.reference).succeeded())[image.reference]
+    assert (row["reason"], row["changed"], row["before"]["id"]) == ("corrupted", True, None)
+    assert row["after"]["id"] == id_of(image)
+    assert not pull(ansible, host, image.reference).succeeded().changed
+    assert host.run(["podman", "image", "exists", image.reference], check=False).returncode == 0
+
+
+def test_holds_of_this_host(host: Host, ansible: Ansible, push: Push) -> None:
+    old = push("held")
+    pull(ansible, host, old.reference).succeeded()
+    new = push("held", version="2")
+    hold = {
+        "by": "image",
+        "reference": new.reference,
+        "platform": "linux/amd64",
+        "id": id_of(new),
+        "digests": [new.digest],
+    }
+    for holds in ([hold], [{"by": "user", "reference": new.reference}]):
+        host.write(STATE, json.dumps({"schema": 1, "holds": holds, "slots": [], "intent": None}), mode=0o600)
+        for check in (True, False):
+            row = rows(pull(ansible, host, old.reference, policy="newer", check=check).failed())[old.reference]
+            assert (row["reason"], row["after"]["id"]) == ("held", id_of(old))
+    assert pull(ansible, host, old.reference, policy="newer", lift_holds=True).succeeded().changed
+    assert json.loads(host.read(STATE))["holds"] == []
+    assert look(host).names == {old.reference: id_of(new)}
+
+    host.write(STATE, json.dumps({"schema": 2}))
+    push("held", version="3")
+    failed = rows(pull(ansible, host, old.reference, policy="newer").failed())[old.reference]
+    assert failed["reason"] == "state_invalid"
+    assert "newer release" in failed["error"]
+    assert json.loads(host.read(STATE)) == {"schema": 2}
