@@ -10,13 +10,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .._pure.errors import ImageError
 from .._pure.image_facts import ImageFacts
 from .._pure.image_names import Source, Transport
 from .._pure.platforms import Platform
-from .._pure.reasons import Reason
-from .._pure.references import InvalidReferenceError, Reference, is_digest
-from .._pure.texts import printable
+from .._pure.references import Reference, is_digest
 
 
 class HostSources:
@@ -37,27 +34,9 @@ class HostSources:
 
 def _of_docker(source: Source) -> ImageFacts:
     """The image of dockerd, under the name that podman gives it: none for an ID or a digest."""
-    from .._edges.docker import Docker  # noqa: PLC0415 (only where dockerd is asked)
+    from .._edges.docker_socket import DockerSocket  # noqa: PLC0415 (only where dockerd is asked)
 
     selector = source.selector or ""
-    docker = Docker()
-    listed = docker.images()
-    if is_digest(selector):
-        name, found = None, [one for one in listed if selector in (one.id, one.engine_id)]
-    else:
-        name = Reference.parse(selector).canonical
-        found = [one for one in listed if name in (*map(_canonical, one.tags), *map(_canonical, one.repo_digests))]
-    keys = list(dict.fromkeys(one.engine_id or one.id or "" for one in found))
-    details = docker.details(keys[:1]) if keys else {}
-    if not details:
-        raise ImageError(f"{printable(str(source))}: dockerd has no such image", Reason.IMAGE_UNKNOWN)
-    (facts,) = details.values()
-    tag = name if name is not None and "@" not in name else None
-    return replace(facts, tags=(tag,) if tag else (), digest=None, digests=frozenset())
-
-
-def _canonical(name: str) -> str:
-    try:
-        return Reference.parse(name).canonical
-    except InvalidReferenceError:
-        return name
+    facts = DockerSocket().image(selector)
+    reference = None if is_digest(selector) else Reference.parse(selector)
+    return replace(facts, tags=(reference.canonical,) if reference and not reference.digest else ())
