@@ -26,6 +26,7 @@ from lablib import lab as lablab
 from lablib import packages
 from lablib.errors import LabError
 from lablib.host import Host
+from lablib.images import ImageMaker
 from lablib.lab import Lab
 from testbed import BenchError
 
@@ -112,6 +113,34 @@ def _archives(host: Host, title: str, ids: dict[str, str], runs: int) -> Beside:
     return beside
 
 
+def stores(host: Host, runs: int, quick: bool) -> list[Beside]:
+    """The IDs of local images: one process of the engine for all names, beside one `podman image inspect` for each."""
+    number = 5 if quick else 100
+    _say(f"pulling {number} images")
+    maker = ImageMaker(Lab.open().registry.address)
+    pushed = [maker.push(f"bench-store-{one}", version=f"bench-{one}") for one in range(number)]
+    ids = {one.reference: next(iter(one.image_ids.values())) for one in pushed}
+    with contextlib.ExitStack() as stack:
+        stack.callback(host.run, ["podman", "rmi", "--force", "--ignore", *ids], timeout=_PATIENCE)
+        host.run(["podman", "pull", "--quiet", *ids], timeout=_PATIENCE)
+        return [_store(host, f"{number} local images", ids, runs)]
+
+
+def _store(host: Host, title: str, ids: dict[str, str], runs: int) -> Beside:
+    beside = Beside(title, "podman image inspect")
+    loop = f"set -e; for name in {shlex.join(ids)}; do podman image inspect --format '{{{{.Id}}}}' $name; done"
+    for number in range(runs + 1):
+        theirs, output = _measured(host, "sh", "-c", loop)
+        _must_be(ids, {name: f"sha256:{line}" for name, line in zip(ids, output.split())}, "podman")
+        ours, output = _measured(host, "python3", f"{FOLDER}/stores.py", *ids)
+        _must_be(ids, json.loads(output), "the engine")
+        if number:  # The first of each fills the page cache, and compiles the engine.
+            beside.theirs.append(theirs)
+            beside.ours.append(ours)
+    _say(f"{title}: podman {beside.theirs[-1].seconds:.2f} s, the engine {beside.ours[-1].seconds:.2f} s")
+    return beside
+
+
 def _skopeo_ids(host: Host, ids: dict[str, str]) -> dict[str, str]:
     """The digests of the configs that skopeo finds: it must speak of the same images."""
     script = f"set -e; for name in {shlex.join(ids)}; do skopeo inspect --config --raw $name | sha256sum; done"
@@ -132,7 +161,7 @@ def _measured(host: Host, *argv: str) -> tuple[Cost, str]:
 
 
 #: What is measured, by the word for it on the command line.
-_HALVES: t.Mapping[str, t.Callable[[Host, int, bool], list[Beside]]] = {"archives": archives}
+_HALVES: t.Mapping[str, t.Callable[[Host, int, bool], list[Beside]]] = {"archives": archives, "stores": stores}
 
 
 def main(words: t.Sequence[str]) -> int:
@@ -177,7 +206,7 @@ def _prepared(distro: str, number: int) -> t.Iterator[Host]:
     host = lablab.up(distro, number, secure=False, say=_say).host(f"{distro}-{number}")
     with contextlib.ExitStack() as stack:
         stack.callback(remove_engine, host)
-        install_engine(host, "measure.py", "archives.py")
+        install_engine(host, "measure.py", "archives.py", "stores.py")
         yield host
 
 
