@@ -212,6 +212,7 @@ def test_names_are_podmans(host: Host, ansible: Ansible, push: Push) -> None:
 
     result = _ask(ansible, host, name=queries)
     checked = _ask(ansible, host, name=queries, options=["--check"])
+    by_short_name = ansible.run(host.name, "image_info", {"name": web.reference}).succeeded()
 
     shown = [
         host.run(
@@ -222,6 +223,7 @@ def test_names_are_podmans(host: Host, ansible: Ansible, push: Push) -> None:
     witnesses = [f"sha256:{one.stdout.strip()}" if one.returncode == 0 else None for one in shown]
     assert dict(zip(queries, _ids(result), strict=True)) == dict(zip(queries, witnesses, strict=True))
     assert checked.data["images"] == result.data["images"]
+    assert by_short_name.data["images"] == result.data["images"][:1]
     assert witnesses.count(None) < len(queries) // 2, "the test asks for too little that is there"
     row = _rows(result)[0]
     assert sorted(row["tags"]) == sorted([web.reference, "localhost/shop/web:1", "quay.io/shop/web:2"])

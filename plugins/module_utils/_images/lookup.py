@@ -156,18 +156,20 @@ class LookUp:
 
     def _in_registries(self, queries: t.Sequence[str]) -> tuple[dict[str, list[Outcome]], tuple[RegistryUsage, ...]]:
         """Many at once. A missing library is no answer of a registry: it ends the run, and may be mended by another Python."""
-        registry = self._world.registry()
-
-        def ask(query: str) -> list[Outcome]:
-            reference = t.cast("Reference", parse_image_name(query))
-            try:
-                return [Image(registry.describe(reference, self._wanted), reference.name)]
-            except EngineError as error:
-                return [error]
-
+        try:
+            registry = self._world.registry()
+        except EngineError as error:
+            return {query: [error] for query in queries}, ()
         with concurrent.futures.ThreadPoolExecutor(max_workers=_WIDTH) as pool:
-            found = dict(zip(queries, pool.map(ask, queries)))
-        return found, registry.usage()
+            found = pool.map(lambda query: [self._described(registry, query)], queries)
+            return dict(zip(queries, found)), registry.usage()
+
+    def _described(self, registry: Registry, query: str) -> Outcome:
+        reference: Reference = t.cast("Reference", parse_image_name(query))
+        try:
+            return Image(registry.describe(reference, self._wanted), reference.name)
+        except EngineError as error:
+            return error
 
     def _store(self) -> EngineStore:
         return self._world.docker() if self._engine is Engine.DOCKER else self._world.cri()

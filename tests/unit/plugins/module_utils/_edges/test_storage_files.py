@@ -31,7 +31,7 @@ def _store(root: pathlib.Path, *names: str, config: bytes = b"{}") -> StorageFil
 def test_the_index_and_the_config_are_read(tmp_path: pathlib.Path) -> None:
     config = {"os": "linux", "architecture": "arm", "variant": "v7"}
     files = _store(tmp_path, "localhost/web:1", config=json.dumps(config).encode())
-    (image,) = files.images().values()
+    image = files.images()[_ID]
     assert (image.engine_id, image.names) == (_ID, ("localhost/web:1",))
     assert files.platform(image) == Platform("linux", "arm", "v7")
 
@@ -54,7 +54,7 @@ def test_what_is_not_there_tells_nothing(tmp_path: pathlib.Path) -> None:
     assert StorageFiles("overlay", [str(tmp_path)]).images() == {}
     assert StorageFiles("", [str(tmp_path)]).images() == {}
     files = _store(tmp_path, config=b"no JSON")
-    (image,) = files.images().values()
+    image = files.images()[_ID]
     assert files.platform(image) is None
     next((tmp_path / "overlay-images" / _HEX).iterdir()).unlink()
     assert files.platform(image) is None

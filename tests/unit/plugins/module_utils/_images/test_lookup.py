@@ -325,6 +325,16 @@ def test_what_goes_wrong_is_said_of_the_names_that_it_concerns() -> None:
     ]
 
 
+def test_what_keeps_every_registry_from_being_asked_loses_no_other_name() -> None:
+    def refuses() -> t.Any:
+        raise StoreError("podman info failed")
+
+    store = Store([_image(1, "localhost/a:1")])
+    world = World(lambda: store, _never, _never, _never, refuses, _HOST)
+    answer = LookUp(world, Engine.PODMAN, None, manifest_list=False).names(["docker://quay.io/x", "localhost/a:1"])
+    assert _reasons(answer) == [Reason.STORE_FAILED, None]
+
+
 def test_bad_names_are_told_apart() -> None:
     store = Store([])
     names = ["Shop/Web", "sha256:aa", "sif:/x", "docker://X", "", "a:b:c"]

@@ -103,7 +103,8 @@ def test_which_store_a_daemon_has() -> None:
     assert docker_images.daemon(new) == _CONTAINERD
     old = {"DriverStatus": [["Backing Filesystem", "extfs"]], "DockerRootDir": "/var/lib/docker"}
     assert docker_images.daemon(old) == _CLASSIC
-    for nothing in ({}, [], None, {"DriverStatus": None}, {"DriverStatus": [3]}):
+    nothings: list[object] = [{}, [], None, {"DriverStatus": None}, {"DriverStatus": [3]}]
+    for nothing in nothings:
         assert not docker_images.daemon(nothing).by_manifest
 
 
