@@ -36,7 +36,8 @@ options:
         O(engine) says.
       - V(docker-archive:PATH[:REFERENCE|:@INDEX]), V(oci-archive:PATH[:NAME]), V(oci:PATH[:NAME]) and V(dir:PATH) read a
         file or folder. No container engine is needed for them, and layers are not unpacked. Without V(REFERENCE), V(INDEX)
-        or V(NAME), all images of the source are returned.
+        or V(NAME), all images of the source are returned. An archive may be packed by gzip, bzip2 or xz, or by zstd where
+        the host's Python is 3.14 or has the library C(zstandard) or C(backports.zstd).
     type: list
     elements: str
   engine:
@@ -187,7 +188,7 @@ images:
       returned: always
       sample: "2026-11-20T09:30:00Z"
     size:
-      description: Its size in bytes as the holder counts it. Registries and archives count compressed layers.
+      description: Its size in bytes as the holder counts it. Registries and archives count layers as they hold them.
       type: int
       returned: always
       sample: 187420413
