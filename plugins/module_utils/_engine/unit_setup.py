@@ -48,9 +48,12 @@ def set_up(settings: SetupSettings) -> dict[str, t.Any]:
         InputError: Something that is asked for is impossible; nothing was changed.
     """
     account = _account(settings)
+    # Asked before the process becomes the user's: podman wants a runtime folder even to say this.
+    podman = process.find_program("podman")
+    version = _version(podman) if podman else None
     if account is None:
-        home = f"/home/{settings.user}"
-        return _result(settings, UnitFolders.of_user(home), user=True, warned=[f"there is no user {settings.user} yet"])
+        folders = UnitFolders.of_user(f"/home/{settings.user}")
+        return _result(settings, folders, version, user=True, warned=[f"there is no user {settings.user} yet"])
     user = account.uid != 0
     folders = UnitFolders.of_user(account.home) if user else UnitFolders.of_system()
     warned: list[str] = []
@@ -61,7 +64,7 @@ def set_up(settings: SetupSettings) -> dict[str, t.Any]:
         if not settings.check:
             raise InputError(text)
         warned.append(text)
-    return accounts.run_as(account, lambda: _result(settings, folders, user=user, warned=warned))
+    return accounts.run_as(account, lambda: _result(settings, folders, version, user=user, warned=warned))
 
 
 def _account(settings: SetupSettings) -> accounts.Account | None:
@@ -76,19 +79,21 @@ def _account(settings: SetupSettings) -> accounts.Account | None:
     return account
 
 
-def _result(settings: SetupSettings, folders: UnitFolders, *, user: bool, warned: t.Sequence[str]) -> dict[str, t.Any]:
+def _result(
+    settings: SetupSettings, folders: UnitFolders, version: Version | None, *, user: bool, warned: t.Sequence[str]
+) -> dict[str, t.Any]:
     definitions = read_definitions(settings.entries)
     group = checked_group(settings.group)
     told = list(warned)
     podman = process.find_program("podman")
     generator = quadlet_generator(user=user)
-    if podman is None:
+    if podman is None or version is None:
         if definitions and not settings.check:
             raise InputError("podman is not installed on this host; the role's entry point prerequisites installs it")
         told += ["podman is not installed yet: the files are those for podman 5"] if definitions else []
     target = Target(
         podman=podman or _EXPECTED_PATH,
-        version=_version(podman) if podman else _EXPECTED_PODMAN,
+        version=version or _EXPECTED_PODMAN,
         quadlet=generator is not None or podman is None,
         kube_folder=folders.folders[Folder.KUBE],
         group=group,
