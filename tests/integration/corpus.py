@@ -11,6 +11,9 @@ from locations import SCRATCH
 
 _HEALTH = {"command": "true", "interval": "20s", "retries": 4, "start_period": "5s", "timeout": "3s"}
 
+#: An option takes the place of all limits of containers.conf, without which the lab's runtime cannot start anything.
+_LIMITS = ["--ulimit=core=0:0", "--ulimit=nofile=20000:20000", "--ulimit=nproc=9000:9000"]
+
 #: What the role says, what podman is told before the image, and what after it.
 CORPUS: list[tuple[dict[str, Any], list[str], list[str]]] = [
     ({}, [], []),
@@ -52,7 +55,7 @@ CORPUS: list[tuple[dict[str, Any], list[str], list[str]]] = [
     ({"podman_args": ["--init"]}, ["--init"], []),
     ({"podman_args": ["--workdir=/", "--entrypoint=/entry"]}, ["--workdir=/", "--entrypoint=/entry"], []),
     ({"podman_args": ["--tty"]}, ["--tty"], []),
-    ({"podman_args": ["--shm-size=8m", "--ulimit=core=0:0"]}, ["--shm-size=8m", "--ulimit=core=0:0"], []),
+    ({"podman_args": ["--shm-size=8m", *_LIMITS]}, ["--shm-size=8m", *_LIMITS], []),
     ({"podman_args": ["--dns=10.0.0.53", "--dns-search=example.com"]}, ["--dns=10.0.0.53", "--dns-search=example.com"], []),
     ({"podman_args": ["--stop-signal=SIGINT", "--group-add=3000"]}, ["--stop-signal=SIGINT", "--group-add=3000"], []),
     ({"podman_args": ["--annotation=a.b=c d", "--expose=9000"]}, ["--annotation=a.b=c d", "--expose=9000"], []),
