@@ -19,6 +19,8 @@ _PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,InactiveE
 _ASK_SECONDS = 30.0
 _READY_SECONDS = 15.0
 _POLL_SECONDS = 0.2
+#: A first start of podman 4.3 for a user fails («protocol»); systemd's second, by Restart=, is there at once.
+_SETTLE_SECONDS = 30.0
 
 
 class UnitManager:
@@ -51,6 +53,15 @@ class UnitManager:
             dict(line.partition("=")[::2] for line in block.splitlines()) for block in done.output.strip().split("\n\n")
         ]
         return {name: _facts(block, offset) for name, block in zip(services, blocks)}
+
+    def settled(self, services: t.Sequence[str]) -> dict[str, ServiceFacts]:
+        """The same once systemd has come to an end with them: what fails at first may be started again by itself."""
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while True:
+            facts = self.facts(services)
+            if time.monotonic() >= deadline or all(one.active_state != "activating" for one in facts.values()):
+                return facts
+            time.sleep(_POLL_SECONDS)
 
     def reload(self) -> str | None:
         """Read all unit files again."""

@@ -142,7 +142,7 @@ class SetupFlow:
         self.manager.control("reset-failed", services)
         problem = self.manager.control("restart", [unit.root for unit in restarts])
         problem = self.manager.control("start", services) or problem
-        facts = self.manager.facts(services)
+        facts = self.manager.settled(services)
         for unit in starts:
             down = [name for name in unit.services if name not in facts or not facts[name].active]
             told[unit.root] = f"{', '.join(down)} did not start: {problem or 'see its journal'}" if down else None

@@ -43,6 +43,9 @@ class Manager(t.Protocol):
     def facts(self, services: t.Sequence[str]) -> t.Mapping[str, ServiceFacts]:
         """The state of each of the units; empty where systemd does not answer."""
 
+    def settled(self, services: t.Sequence[str]) -> t.Mapping[str, ServiceFacts]:
+        """The same once systemd has come to an end with them, or some time has gone by."""
+
     def reload(self) -> str | None:
         """Read all unit files again."""
 
