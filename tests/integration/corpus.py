@@ -82,6 +82,7 @@ DIFFER = (
     # Generated units are called container-NAME.service.
     ".Config.Labels.PODMAN_SYSTEMD_UNIT",
     ".HostConfig.ContainerIDFile",
+    ".Config.Annotations.io.kubernetes.cri-o.Created",
     ".Config.Annotations.io.podman.annotations.cid-file",
     ".HostConfig.Annotations.io.podman.annotations.cid-file", ".HostConfig.LogConfig.Path",
     # «podman generate systemd» takes --restart away, for systemd restarts; the role never gives it.
