@@ -24,6 +24,12 @@ from .command import Command, podman_info
 AuthfileMaker = t.Callable[[Reference, t.Optional[str]], t.ContextManager[t.Optional[str]]]
 
 _PULL_SECONDS = 3600.0
+#: Go's own default, for lists of any length: their garbage is worth collecting.
+_FOR_LISTS = {"GOGC": "100"}
+#: How many containers and images are inspected in one call, and where podman begins to collect more garbage then: so many
+#: need half of it.
+_AT_ONCE = 100
+_FOR_INSPECT = {"GOMEMLIMIT": "20MiB"}
 
 
 _Said = t.TypeVar("_Said")
@@ -54,11 +60,18 @@ class Podman:
         """All containers as they are now."""
         if self._begun and self._begun.containers:
             return self._begun.containers.pop().result()
-        return records.listed_containers(self._podman.json("ps", "--all", "--no-trunc", "--format=json"))
+        return records.listed_containers(
+            self._podman.json("ps", "--all", "--no-trunc", "--format=json", environment=_FOR_LISTS)
+        )
 
     def images(self) -> dict[str, ImageRecord]:
         """All images, by ID."""
-        return {image.id: image for image in records.images(self._podman.json("images", "--no-trunc", "--format=json"))}
+        return {
+            image.id: image
+            for image in records.images(
+                self._podman.json("images", "--no-trunc", "--format=json", environment=_FOR_LISTS)
+            )
+        }
 
     def host(self) -> HostFacts:
         """The host's facts; the slowest of these calls."""
@@ -71,13 +84,18 @@ class Podman:
     def details(
         self, container_ids: t.Sequence[str], image_ids: t.Sequence[str]
     ) -> tuple[dict[str, ContainerDetails], dict[str, ImageRecord]]:
-        """Inspect containers and images in one call; what has vanished is missing from the answer."""
+        """Inspect containers and images, many in one call; what has vanished is missing from the answer."""
         ids = [*container_ids, *(image_id[len("sha256:") :] for image_id in image_ids)]
-        document = self._podman.json("inspect", "--format=json", *ids, tolerant=True)
+        some = (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
+        document = [entry for one in some for entry in self._inspected(one)]
         wanted = set(container_ids)
         containers = [entry for entry in document if isinstance(entry, dict) and entry.get("Id") in wanted]
         images = [entry for entry in document if isinstance(entry, dict) and entry.get("Id") not in wanted]
         return records.container_details(containers), {image.id: image for image in records.images(images)}
+
+    def _inspected(self, ids: t.Sequence[str]) -> list[t.Any]:
+        document = self._podman.json("inspect", "--format=json", *ids, tolerant=True, environment=_FOR_INSPECT)
+        return document if isinstance(document, list) else [document]
 
     def pull(self, name: str, platform: Platform | None, authfile: str | None = None) -> str:
         """Pull C(repository@digest); the image is told by the ID that podman prints, not by a second look-up."""

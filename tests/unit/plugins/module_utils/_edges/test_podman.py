@@ -234,10 +234,11 @@ def test_a_name_that_is_refused_is_told(fake: Fake, what: str) -> None:
 
 
 def test_the_environment_spares_podman_what_nobody_wants_to_know(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Packages are looked up for «podman info» only, and a pull has a collector as its user has set it."""
+    """What is not bounded in size has Go's usual collector, and a pull the one that its user has set."""
     monkeypatch.delenv("GOGC", raising=False)
+    monkeypatch.delenv("GOMEMLIMIT", raising=False)
     info = json.dumps({"version": {"Version": "5.4.2"}, "host": {"arch": "amd64"}})
-    told = f"echo \"$1 ${{GOGC:-}} ${{DPKG_ADMINDIR:-}}\" >> '{fake.folder}/environments'"
+    told = f"echo \"$1 ${{GOGC:-}} ${{DPKG_ADMINDIR:-}}${{GOMEMLIMIT:-}}\" >> '{fake.folder}/environments'"
     podman = fake.does(f"{told}\ncase $1 in info) echo '{info}';; pull) echo {_HEX};; *) echo '[]';; esac")
     podman.host()
     podman.containers()
@@ -245,7 +246,13 @@ def test_the_environment_spares_podman_what_nobody_wants_to_know(fake: Fake, mon
     podman.details(["c" * 64], [])
     podman.pull(_NAME, None)
     lines = (fake.folder / "environments").read_text(encoding="utf-8").splitlines()
-    assert [line.rstrip() for line in lines] == ["info 400 /nonexistent", "ps 400", "images 400", "inspect 400", "pull"]
+    assert [line.rstrip() for line in lines] == [
+        "info 400 /nonexistent",
+        "ps 100",
+        "images 100",
+        "inspect 400 20MiB",
+        "pull",
+    ]
 
 
 def test_a_first_look_is_begun_at_once_and_answers_once(fake: Fake) -> None:
@@ -278,3 +285,15 @@ def test_without_podman_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(process, "find_program", lambda _name: None)
     with pytest.raises(StoreError, match=r"install podman 4\.3 or newer"):
         FirstLook()
+
+
+@pytest.mark.parametrize(("containers", "images", "calls"), [(0, 0, 0), (60, 40, 1), (100, 100, 2), (101, 0, 2)])
+def test_many_are_inspected_in_one_call_but_not_too_many(fake: Fake, containers: int, images: int, calls: int) -> None:
+    """The stand-in tells of whatever it is asked for."""
+    entry = '{\\"Id\\":\\"$one\\",\\"Config\\":{},\\"State\\":{}}'
+    podman = fake.does(f'shift 2; all=; for one; do all="$all,{entry}"; done; echo "[${{all#,}}]"')
+    container_ids = [f"{number:064x}" for number in range(containers)]
+    image_ids = [f"sha256:{number + 1000:064x}" for number in range(images)]
+    details, records = podman.details(container_ids, image_ids)
+    assert (sorted(details), sorted(records)) == (container_ids, image_ids)
+    assert (len(fake.calls) if calls else 0) == calls
