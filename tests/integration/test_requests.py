@@ -13,6 +13,7 @@ from lablib.lab import Lab
 from lablib.proxy import FaultProxy
 from lablib.units import ContainerSpec, deploy, deploy_many
 from pushing import PLATFORM, Push, id_of
+from secure import Vault
 from sight import look
 
 PLATFORMS = (PLATFORM, "linux/arm64")
@@ -108,6 +109,35 @@ def test_a_budget_leaves_what_it_cannot_pay_for_alone(lab: Lab, host: Host, ansi
 
     result = ansible.update(host.name, request_budget=1).succeeded()
     assert result.verdicts() == {"it-same": ("current", None), "it-new": ("updated", None)}
+
+
+def test_a_password_costs_two_requests_more_at_most(host: Host, ansible: Ansible, vault: Vault) -> None:
+    """One challenge for the whole registry; what is new costs two more, for that image only."""
+    names = [f"req-locked{number}" for number in range(4)]
+    for name in names:
+        vault.deploy(host, f"it-{name}", vault.push(name, platforms=PLATFORMS))
+    access = {"credentials": vault.credentials(vault.registry.password)}
+    mark = vault.registry.mark()
+
+    run = ansible.update(host.name, check=True, **access)
+
+    asked = Asked.by(host, vault.registry, mark)
+    assert set(run.succeeded().verdicts().values()) == {("current", None)}
+    opened = [one.path for one in asked.requests if one.method == "HEAD" and one.status == 200]
+    assert sorted(opened) == [f"/v2/{vault.push.repository(name)}/manifests/latest" for name in names]
+    assert asked.gets == []
+    assert len(asked.requests) <= len(names) + 2
+
+    new = vault.push(names[0], version="2", platforms=PLATFORMS)
+    mark = vault.registry.mark()
+
+    run = ansible.update(host.name, check=True, **access)
+
+    asked = Asked.by(host, vault.registry, mark)
+    assert run.succeeded().verdicts()[f"it-{names[0]}"] == ("pending", "check_mode")
+    digests = [new.digest, new.manifest_digests[PLATFORM]]
+    assert asked.gets == [f"/v2/{vault.push.repository(names[0])}/manifests/{digest}" for digest in digests]
+    assert len(asked.requests) <= len(names) + 2 + 2
 
 
 def test_an_index_is_opened_only_when_it_is_new(lab: Lab, host: Host, ansible: Ansible, push: Push) -> None:

@@ -56,6 +56,38 @@ def test_no_password_is_seen(host: Host, ansible: Ansible, vault: Vault, tmp_pat
     assert host.run(["find", "/run/podfleet-autoupdate", "-type", "f"]).stdout == ""
 
 
+@pytest.mark.parametrize("kind", ["password", "identity_token"])
+def test_no_secret_of_a_comparison_is_seen(
+    host: Host, ansible: Ansible, vault: Vault, tmp_path: Path, kind: str
+) -> None:
+    """The identity token is of no use for this registry, which gives none; it is no less secret."""
+    image = vault.push("compared")
+    secret = vault.registry.password if kind == "password" else WRONG
+    variables = tmp_path / "variables.json"
+    variables.write_text(json.dumps({"it_secret": secret}), encoding="utf-8")
+    entry = {"registry": vault.registry.address, kind: "{{ it_secret }}"}
+    if kind == "password":
+        entry["username"] = vault.registry.username
+    cursor = _journal_end(host)
+
+    with sampled(host) as lines:
+        run = ansible.compare(
+            host.name, image.reference, options=["-vvv", f"--extra-vars=@{variables}"], credentials=[entry]
+        )
+
+    expected = ("missing", None) if kind == "password" else ("unknown", "auth_required")
+    assert run.succeeded().compared() == {image.reference: expected}
+    journal = host.run(["journalctl", "--quiet", "--no-pager", f"--after-cursor={cursor}"]).stdout
+    table = "\n".join(lines.seen)
+    for one in (secret, vault.pair):
+        assert one not in run.stdout + run.stderr
+        assert one not in journal
+        assert one not in table
+    assert '"credentials"' in run.stdout
+    assert "image_digest_info" in journal
+    assert "podman images" in table
+
+
 def _journal_end(host: Host) -> str:
     answer = host.run(["journalctl", "--quiet", "--lines=0", "--show-cursor"]).stdout
     return answer.strip().rpartition("-- cursor: ")[2]
