@@ -314,6 +314,8 @@ def test_a_user_sees_their_own_images(host: Host, ansible: Ansible, push: Push) 
     web, theirs = push("info-image-root"), push("info-image-user", version="2")
     _pull(host, web.reference)
     host.run(["sh", "-c", "id it-user >/dev/null 2>&1 || useradd --create-home --shell=/bin/sh it-user"])
+    # podman remembers the user's runtime folder, which goes with the last session of a user who does not linger.
+    host.run(["loginctl", "enable-linger", "it-user"])
     try:
         host.run(["sudo", "--login", "--user=it-user", "podman", "pull", "--quiet", theirs.reference], timeout=120)
         result = _ask(ansible, host, name=[web.reference, theirs.reference], options=_AS_USER)
@@ -323,7 +325,7 @@ def test_a_user_sees_their_own_images(host: Host, ansible: Ansible, push: Push) 
             [
                 "sh",
                 "-c",
-                "sudo --login --user=it-user podman system reset --force; pkill -KILL -u it-user; userdel --remove it-user",
+                "sudo --login --user=it-user podman system reset --force; loginctl disable-linger it-user; pkill -KILL -u it-user; userdel --remove it-user",
             ],
             check=False,
         )
