@@ -63,7 +63,7 @@ MOLECULE = Room("molecule", interpreters.TOOL_VERSIONS, ("ansible-core", "molecu
 def unit_room(version: str) -> Room:
     """Plain pytest; 3.9, which no tested ansible-core runs on, shows that the engine works where Ansible is absent."""
     core = () if version == "3.9" else ("ansible-core",)
-    return Room(f"unit-{version}", (version,), (*_PYTEST, "trustme", *core))
+    return Room(f"unit-{version}", (version,), (*_PYTEST, "trustme", "zstandard", *core))
 
 
 def core_room(version: str) -> Room:
@@ -71,7 +71,7 @@ def core_room(version: str) -> Room:
     return Room(
         f"core-{version}",
         (version,),
-        ("ansible-core", "pytest", "pytest-mock", "pytest-xdist", "hypothesis", "requests", "trustme"),
+        ("ansible-core", "pytest", "pytest-mock", "pytest-xdist", "hypothesis", "requests", "trustme", "zstandard"),
     )
 
 
