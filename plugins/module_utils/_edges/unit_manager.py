@@ -21,6 +21,7 @@ _READY_SECONDS = 15.0
 _POLL_SECONDS = 0.2
 #: A first start of podman 4.3 for a user fails («protocol»); systemd's second, by Restart=, is there at once.
 _SETTLE_SECONDS = 30.0
+_MOVING = ("activating", "deactivating")
 
 
 class UnitManager:
@@ -59,7 +60,7 @@ class UnitManager:
         deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
             facts = self.facts(services)
-            if time.monotonic() >= deadline or all(one.active_state != "activating" for one in facts.values()):
+            if time.monotonic() >= deadline or not any(one.active_state in _MOVING for one in facts.values()):
                 return facts
             time.sleep(_POLL_SECONDS)
 
