@@ -53,7 +53,7 @@ def shop(host: Host) -> Iterator[Shop]:
     host.run(["sh", "-c", _AWAY], check=False)
 
 
-@pytest.mark.parametrize(("distro", "style"), [("trixie", "quadlet"), ("trixie", "service"), ("bookworm", "service")])
+@pytest.mark.parametrize(("distro", "style"), [("trixie", "quadlet"), ("trixie", "service")])
 def test_units_of_a_user(host: Host, ansible: Ansible, push: Push, shop: Shop, style: str) -> None:
     image = push("app").reference
     variables = {

@@ -19,7 +19,7 @@ _PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,InactiveE
 _ASK_SECONDS = 30.0
 _READY_SECONDS = 15.0
 _POLL_SECONDS = 0.2
-#: A first start of podman 4.3 for a user fails («protocol»); systemd's second, by Restart=, is there at once.
+#: A unit between two tries of systemd's is waited for.
 _SETTLE_SECONDS = 30.0
 _MOVING = ("activating", "deactivating")
 
