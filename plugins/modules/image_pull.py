@@ -160,7 +160,9 @@ images:
       returned: success and failure
       sample: registry.example.com/shop/web:stable
     resolved_name:
-      description: The full name of the image; null for an image that has none, and where the name means nothing.
+      description:
+        - The full name of the image; null for an image that has none, and where the name means nothing.
+        - podman 4.3 gives an image without a name that of its folder, which is not told here.
       type: str
       returned: success and failure
       sample: registry.example.com/shop/web:stable

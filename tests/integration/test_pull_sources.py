@@ -52,13 +52,16 @@ def test_archives_layouts_and_folders(host: Host, ansible: Ansible, push: Push) 
     }
     make(host, f"mkdir '{SCRATCH}/scratch-dir-5pec!@L'", *(copy(image, target) for target in sources.values()))
     litter = temporary(host)
-    for source in sources:
+    for source, made in sources.items():
         expected = podmans_names(host, source)
         row = rows(quartet(ansible, host, source, policy="always"))[source]
         assert (row["error"], row["pulled"], row["changed"]) == (None, True, True), row
         assert row["after"]["id"] in look(host).images
-        assert look(host).names == expected
-        assert row["resolved_name"] == next(iter(expected), None)
+        assert expected.items() <= look(host).names.items()
+        # podman 4.3 names what has no name after its folder; nothing that the source says.
+        named = made != source and not source.startswith("dir:")
+        assert (row["resolved_name"] is not None) is (named or source.endswith(":1"))
+        assert set(look(host).names) == {*expected, *filter(None, [row["resolved_name"]])}
         assert temporary(host) == litter
         host.run(["podman", "rmi", "--all", "--force"])
 

@@ -86,6 +86,9 @@ class Transfer:
             StoreError: podman did not.
         """
         if step.load:
-            return self._store.pull(text, self._platform)
+            pulled = self._store.pull(text, self._platform)
+            if step.image.tags:  # podman 4.3 does not give all of them.
+                self._store.tag(pulled.ids[-1], *step.image.tags)
+            return pulled
         self._store.tag(t.cast("str", step.image.id), *step.names)
         return Pulled((t.cast("str", step.image.id),))
