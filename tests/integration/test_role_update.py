@@ -20,7 +20,6 @@ CASES = [
     (distro, style, name)
     for distro, style in (("trixie", "quadlet"), ("trixie", "service"), ("bookworm", "service"))
     for name in ("it-web", "it-web@blue", "pod")
-    if (distro, name) != ("bookworm", "pod")
 ]
 
 
