@@ -20,6 +20,16 @@ _PATIENCE = 1.0
 #: How long a host has for its first connection when there is no question yet, and again for TLS, in seconds.
 KNOCK_SECONDS = 1.0
 
+#: Most likely the connection's end, which may mean anything: only OpenSSL's plain error says that the peer speaks no TLS.
+_NOT_ABOUT_TLS = (
+    ssl.SSLCertVerificationError,
+    ssl.SSLEOFError,
+    ssl.SSLSyscallError,
+    ssl.SSLWantReadError,
+    ssl.SSLWantWriteError,
+    ssl.SSLZeroReturnError,
+)
+
 
 class Ahead:
     """Connections to the one place that was connected first, for the requests that follow the first one.
@@ -66,7 +76,10 @@ class Ahead:
             try:
                 tls.wrap_socket(first, server_hostname=place[0]).close()
             except ssl.SSLError as error:
-                if type(error) is not ssl.SSLError:  # The connection's end, most likely, which may mean anything.
+                # A subclass tells of the connection's end, most likely, which may mean anything.
+                if isinstance(
+                    error, (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError, ssl.SSLWantReadError)
+                ):
                     raise
                 return False
         return True

@@ -156,17 +156,17 @@ class Connection:
         """
         headers, asked = dict(headers), _origin(url)
         for _hop in range(_MOST_REDIRECTS + 1):
+            refusal: RegistryError | None = None
             try:
                 answer = self._once(method, url, headers, body, min(seconds or self._timeout, self._timeout))
             except self._requests.exceptions.RequestException as error:
                 refusal = self._refusal(error, url)
-            else:
-                location = answer.headers.get("Location")
-                if answer.status not in _REDIRECTS or not location or body is not None:
-                    return replace(answer, elsewhere=_origin(url) != asked)
-                url = self._next(url, location, headers)
-                continue
-            raise refusal  # Not within the handler: what requests said may quote an address with secrets.
+            if refusal is not None:  # Not within the handler: what requests said may quote an address with secrets.
+                raise refusal
+            location = answer.headers.get("Location")
+            if answer.status not in _REDIRECTS or not location or body is not None:
+                return replace(answer, elsewhere=_origin(url) != asked)
+            url = self._next(url, location, headers)
         raise RegistryError(f"{self.host} redirects more than {_MOST_REDIRECTS} times", Reason.REGISTRY_INVALID)
 
     def _next(self, url: str, location: str, headers: dict[str, str]) -> str:
