@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from access import Asked
 from harness import Ansible
@@ -102,7 +104,7 @@ def test_nothing_new_costs_one_head_for_each_image(
     lab: Lab, host: Host, ansible: Ansible, push: Push, vault: Vault, secure: bool
 ) -> None:
     pushing, registry = (vault.push, vault.registry) if secure else (push, lab.registry)
-    access = {"credentials": vault.credentials(vault.registry.password)} if secure else {}
+    access: dict[str, Any] = {"credentials": vault.credentials(vault.registry.password)} if secure else {}
     names = ["di-a", "di-b", "di-c", "di-d"]
     pushed = [pushing(name, platforms=PLATFORMS) if name in "di-c di-d" else pushing(name) for name in names]
     vault.put_authfile(host)

@@ -59,8 +59,8 @@ def test_archives_layouts_and_folders(host: Host, ansible: Ansible, push: Push) 
         assert row["after"]["id"] in look(host).images
         assert expected.items() <= look(host).names.items()
         # podman 4.3 names what has no name after its folder; nothing that the source says.
-        named = made != source and not source.startswith("dir:")
-        assert (row["resolved_name"] is not None) is (named or source.endswith(":1"))
+        has_name = made != source and not source.startswith("dir:")
+        assert (row["resolved_name"] is not None) is (has_name or source.endswith(":1"))
         assert set(look(host).names) == {*expected, *filter(None, [row["resolved_name"]])}
         assert temporary(host) == litter
         host.run(["podman", "rmi", "--all", "--force"])

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from access import Asked
 from harness import Ansible, Run
@@ -50,7 +52,8 @@ def test_no_more_connections_than_requests_at_once_and_one_that_found_no_tls(
         deploy(host, f"it-{name}", image=push(name).reference.replace(push.maker.address, proxy.address, 1))
     proxy.reset_counters()
 
-    run = ansible.update(host.name, check=True, **({} if parallel is None else {"registry_parallel": parallel}))
+    arguments: dict[str, Any] = {} if parallel is None else {"registry_parallel": parallel}
+    run = ansible.update(host.name, check=True, **arguments)
 
     assert len(run.succeeded().rows) == 5
     assert set(run.succeeded().verdicts().values()) == {("current", None)}
@@ -116,10 +119,10 @@ def test_a_password_costs_two_requests_more_at_most(host: Host, ansible: Ansible
     names = [f"req-locked{number}" for number in range(4)]
     for name in names:
         vault.deploy(host, f"it-{name}", vault.push(name, platforms=PLATFORMS))
-    access = {"credentials": vault.credentials(vault.registry.password)}
+    credentials = vault.credentials(vault.registry.password)
     mark = vault.registry.mark()
 
-    run = ansible.update(host.name, check=True, **access)
+    run = ansible.update(host.name, check=True, credentials=credentials)
 
     asked = Asked.by(host, vault.registry, mark)
     assert set(run.succeeded().verdicts().values()) == {("current", None)}
@@ -131,7 +134,7 @@ def test_a_password_costs_two_requests_more_at_most(host: Host, ansible: Ansible
     new = vault.push(names[0], version="2", platforms=PLATFORMS)
     mark = vault.registry.mark()
 
-    run = ansible.update(host.name, check=True, **access)
+    run = ansible.update(host.name, check=True, credentials=credentials)
 
     asked = Asked.by(host, vault.registry, mark)
     assert run.succeeded().verdicts()[f"it-{names[0]}"] == ("pending", "check_mode")

@@ -51,7 +51,7 @@ class TokenService:
         self._key = folder / "issuer.key"
         certificate = folder / "issuer.crt"
         subject = ["-subj", "/CN=podfleet-integration", "-days", "2"]
-        command = [
+        command: list[str | Path] = [
             "openssl",
             "req",
             "-x509",
