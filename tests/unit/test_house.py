@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 import typing as t
 from dataclasses import dataclass
@@ -112,6 +113,7 @@ class _Reader(ast.NodeVisitor):
         self.found.append(Import(module, line, lazy=self._lazy > 0, for_types_only=self._types > 0))
 
 
+@functools.cache
 def _sources() -> list[Path]:
     return sorted(_PLUGINS.rglob("*.py"))
 
@@ -120,6 +122,7 @@ def _named(path: Path) -> str:
     return ".".join([_COLLECTION, *path.relative_to(_PLUGINS).with_suffix("").parts])
 
 
+@functools.cache
 def _imports(path: Path) -> list[Import]:
     reader = _Reader(_named(path).rpartition(".")[0])
     reader.visit(ast.parse(path.read_text(encoding="utf-8"), str(path)))

@@ -8,7 +8,10 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
+import pytest
 import yaml
+
+pytest.importorskip("ansible")
 
 from ansible_collections.podfleet.autoupdate.plugins.doc_fragments._unit_definitions import ModuleDocFragment
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible.unit_arguments import UNIT

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import secrets
 import socket
 import socketserver
 import ssl
@@ -210,10 +211,13 @@ def resolve(address: str, *known: str, **more: t.Any) -> RemoteImage:
 
 
 def free_port() -> int:
-    """A port at which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port at which nobody listens; below those that the kernel gives to any connection, and so to others meanwhile."""
+    for _attempt in range(100):
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 def ask_plainly(address: str, timeout: float) -> None:

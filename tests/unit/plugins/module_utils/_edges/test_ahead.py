@@ -249,8 +249,8 @@ def test_a_blocked_registry_is_not_knocked_at(listener: Listener) -> None:
 
 def test_a_host_that_accepts_and_says_nothing_delays_the_question_by_no_more_than_a_moment(listener: Listener) -> None:
     address = "{}:{}".format(*listener.place)
-    asking = _knocked(client(address, timeout=0.5), address)
+    asking = _knocked(client(address, timeout=0.25), address)
     started = time.monotonic()
     with pytest.raises(RegistryError, match="did not answer within"):
         asking.resolve(question(address))
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 20

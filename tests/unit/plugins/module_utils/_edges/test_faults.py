@@ -29,23 +29,23 @@ proxies = pytest.importorskip(
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason"),
+    ("fault", "reason", "timeout"),
     [
-        (proxies.Fault.GARBAGE, Reason.REGISTRY_INVALID),
-        (proxies.Fault.HTML, Reason.REGISTRY_INVALID),
-        (proxies.Fault.RATE_LIMITED, Reason.RATE_LIMITED),
-        (proxies.Fault.HANG, Reason.REGISTRY_UNREACHABLE),
-        (proxies.Fault.TRUNCATE, Reason.REGISTRY_UNREACHABLE),
+        (proxies.Fault.GARBAGE, Reason.REGISTRY_INVALID, 5),
+        (proxies.Fault.HTML, Reason.REGISTRY_INVALID, 5),
+        (proxies.Fault.RATE_LIMITED, Reason.RATE_LIMITED, 1),
+        (proxies.Fault.HANG, Reason.REGISTRY_UNREACHABLE, 0.3),
+        (proxies.Fault.TRUNCATE, Reason.REGISTRY_UNREACHABLE, 5),
     ],
 )
-def test_faults_of_the_network_have_a_reason_and_end(fault: t.Any, reason: Reason) -> None:
+def test_faults_of_the_network_have_a_reason_and_end(fault: t.Any, reason: Reason, timeout: float) -> None:
     listen = ("127.0.0.1", free_port())
     with (
         Server(always(manifest())) as server,
         proxies.FaultProxy(("127.0.0.1", server.port), listen, fault=fault) as proxy,
     ):
         with pytest.raises(RegistryError) as caught:
-            resolve(proxy.address, timeout=0.3, credentials={proxy.address: USER})
+            resolve(proxy.address, timeout=timeout, credentials={proxy.address: USER})
         assert caught.value.reason is reason
         assert SECRET not in str(caught.value)
         assert len(str(caught.value)) < 400

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import email.utils
+import re
 import threading
 import time
 import typing as t
@@ -61,12 +62,12 @@ def test_who_asks_too_fast_comes_back_when_it_is_welcome(header: str | None) -> 
         assert asking.usage()[0].reason is None
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_pause_that_is_asked_for_is_kept(status: int) -> None:
-    with Server(_first(Reply(status, {"Retry-After": "1"}))) as server:
+@pytest.mark.parametrize(("status", "seconds"), [(429, "0.5"), (503, "1")])
+def test_a_pause_that_is_asked_for_is_kept(status: int, seconds: str) -> None:
+    with Server(_first(Reply(status, {"Retry-After": seconds}))) as server:
         started = time.monotonic()
         assert client(server.address).resolve(question(server.address, DIGEST)).digest == DIGEST
-        assert 1.0 <= time.monotonic() - started < 3.0
+        assert float(seconds) <= time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -77,16 +78,16 @@ def test_a_pause_that_is_too_long_is_not_waited_for(status: int) -> None:
         started = time.monotonic()
         with pytest.raises(RegistryError) as caught:
             asking.resolve(question(server.address))
-        assert time.monotonic() - started < 1.0
+        assert time.monotonic() - started < 60
         assert server.methods == ["HEAD"]
     assert caught.value.reason is (Reason.RATE_LIMITED if status == 429 else Reason.REGISTRY_UNREACHABLE)
     if status == 429:
-        assert "asks for a pause of 7200 s" in str(caught.value) or "asks for a pause of 7199 s" in str(caught.value)
+        assert re.search("asks for a pause of 7[12][0-9]{2} s", str(caught.value))
 
 
 def test_who_is_always_too_fast_gives_up_for_all_questions() -> None:
     with Server(always(Reply(429))) as server:
-        asking = client(server.address, timeout=0.3)
+        asking = client(server.address)
         for number in range(3):
             with pytest.raises(RegistryError, match="it is asked too often") as caught:
                 asking.resolve(question(server.address, repository=f"team/app{number}"))

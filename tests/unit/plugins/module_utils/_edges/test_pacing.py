@@ -34,7 +34,7 @@ def _most_at_once(pace: Pace, requests: int) -> int:
             with lock:
                 under_way.add(number)
                 most.append(len(under_way))
-            time.sleep(0.01)
+            time.sleep(0.05)
             with lock:
                 under_way.remove(number)
 

@@ -197,7 +197,7 @@ def test_a_token_service_that_gives_no_token(bad: Bad) -> None:
     with Server(always(bad.reply)) as service:
         challenge = {"WWW-Authenticate": f'Bearer realm="http://{service.address}/token"'}
         with Server(always(Reply(401, challenge))) as server, pytest.raises(RegistryError) as caught:
-            resolve(server.address, credentials={server.address: USER}, timeout=0.5)
+            resolve(server.address, credentials={server.address: USER})
     assert caught.value.reason is bad.reason
     assert SECRET not in str(caught.value)
 

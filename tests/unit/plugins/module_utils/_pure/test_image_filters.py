@@ -188,11 +188,11 @@ def test_any_text_passes_unchanged_in_meaning_or_is_an_input_error(text: str) ->
 @pytest.mark.parametrize("key", ["reference", "until", "label"])
 def test_hostile_length_costs_nothing(key: str, piece: str) -> None:
     said = ""
-    started = time.perf_counter()
+    started = time.process_time()
     for length in (1000, 100_000):
         try:
             checked([f"{key}={piece * (length // len(piece))}"])
         except InputError as error:
             said = str(error)
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 2
     assert 0 < len(said) < 1000, "the longer one is refused at the latest"
