@@ -27,6 +27,8 @@ from .credential_helpers import Helpers
 
 _LONGEST = 1024 * 1024
 _RUN_DIRECTORY = pathlib.Path("/run/podfleet-autoupdate")
+#: Where systemd-logind makes a runtime folder for each user who is logged in or lingers (pam_systemd(8)).
+_USERS_RUNTIME = "/run/user"
 _NOTHING = Authfile()
 
 
@@ -167,6 +169,11 @@ def _text(path: str) -> str | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except PermissionError:
+        # In a folder that this user may not even enter, nothing was left for him: /run/containers is root's.
+        if not os.access(pathlib.Path(path).parent, os.X_OK):
+            return None
+        raise
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise InputError(f"{path} is not a file")
@@ -190,8 +197,8 @@ def _private_file(text: str) -> t.Iterator[str]:
 def _run_directory() -> pathlib.Path:
     """A folder that nobody else can look into, and that does not outlive the boot where the system has such a place."""
     folder = _RUN_DIRECTORY
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if os.geteuid() != 0 and runtime.startswith("/") and pathlib.Path(runtime).is_dir():
+    runtime = _runtime_folder(os.environ)
+    if os.geteuid() != 0 and runtime and runtime.startswith("/") and pathlib.Path(runtime).is_dir():
         folder = pathlib.Path(runtime, _RUN_DIRECTORY.name)
     elif os.geteuid() != 0:
         folder = pathlib.Path(tempfile.gettempdir(), f"{_RUN_DIRECTORY.name}-{os.geteuid()}")
@@ -202,6 +209,18 @@ def _run_directory() -> pathlib.Path:
     return folder
 
 
+def _runtime_folder(environment: t.Mapping[str, str]) -> str | None:
+    """The user's runtime folder. Where nothing names it, as after C(become), rootless podman takes the one of logind."""
+    named = environment.get("XDG_RUNTIME_DIR")
+    if named or os.geteuid() == 0:
+        return named
+    folder = pathlib.Path(_USERS_RUNTIME, str(os.geteuid()))
+    try:
+        return str(folder) if folder.stat().st_uid == os.geteuid() else None
+    except OSError:
+        return None
+
+
 def _default_places(environment: t.Mapping[str, str]) -> tuple[_Place, ...]:
     """Where podman looks when it is told nothing (podman-login(1)), and Docker's own files after that."""
     if environment.get("REGISTRY_AUTH_FILE"):
@@ -209,7 +228,7 @@ def _default_places(environment: t.Mapping[str, str]) -> tuple[_Place, ...]:
     if environment.get("DOCKER_CONFIG"):
         return (_Place(os.path.join(environment["DOCKER_CONFIG"], "config.json"), "DOCKER_CONFIG"),)
     home = os.path.expanduser("~")
-    runtime = environment.get("XDG_RUNTIME_DIR")
+    runtime = _runtime_folder(environment)
     return (
         _Place(f"{runtime}/containers/auth.json" if runtime else f"/run/containers/{os.getuid()}/auth.json"),
         _Place(os.path.join(environment.get("XDG_CONFIG_HOME") or f"{home}/.config", "containers/auth.json")),

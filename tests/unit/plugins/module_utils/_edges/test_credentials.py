@@ -430,3 +430,32 @@ def test_a_run_folder_that_others_can_enter_is_not_used(home: pathlib.Path) -> N
     (home / "podfleet").mkdir(mode=0o755)
     with pytest.raises(InputError, match="only this user can enter"), CredentialFiles({"a": _OWN}, None).for_podman():
         pass
+
+
+def test_a_user_without_xdg_runtime_dir_has_the_folder_of_logind(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge.os, "geteuid", lambda: os.getuid() or 4711)
+    monkeypatch.setattr(edge, "_USERS_RUNTIME", str(tmp_path))
+    folder = tmp_path / str(os.getuid() or 4711)
+    assert edge._default_places({})[0].path == f"/run/containers/{os.getuid()}/auth.json"
+    folder.mkdir()
+    os.chown(folder, os.getuid() or 4711, -1)
+    assert edge._default_places({})[0].path == f"{folder}/containers/auth.json"
+    assert edge._default_places({"XDG_RUNTIME_DIR": "/x"})[0].path == "/x/containers/auth.json"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_a_folder_that_may_not_be_entered_holds_no_credentials(tmp_path: pathlib.Path) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / "auth.json").write_text("{}", encoding="utf-8")
+    assert edge._text(str(tmp_path / "auth.json")) == "{}"
+    child = os.fork()
+    if not child:
+        told = 1
+        try:
+            os.setuid(4711)
+            told = 0 if edge._text(str(tmp_path / "auth.json")) is None else 2
+        finally:
+            os._exit(told)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
