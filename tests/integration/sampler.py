@@ -44,7 +44,15 @@ class CommandLines:
 def sampled(host: Host) -> Iterator[CommandLines]:
     """Read the process table over and over, as long as the ``with`` block runs."""
     host.write(f"{SCRATCH}/sampler.py", _PROGRAM)
-    start = ["systemd-run", "--quiet", "--collect", f"--unit={_UNIT}", "/usr/bin/python3", f"{SCRATCH}/sampler.py"]
+    start = [
+        "systemd-run",
+        "--quiet",
+        "--collect",
+        "--nice=-10",
+        f"--unit={_UNIT}",
+        "/usr/bin/python3",
+        f"{SCRATCH}/sampler.py",
+    ]
     host.run(start)
     found = CommandLines()
     try:

@@ -275,7 +275,7 @@ def test_a_unit_that_cannot_start_fails_the_task_and_the_next_run_tries_again(
         ("container_units_install", "perhaps"),
         ("container_units_packages", {"a": 1}),
         ("container_units", [{"name": "it-web", "kind": "vm"}]),
-        ("environment", [{"name": "it-web", "environment": "A=1"}]),
+        ("environment", [{"name": "it-web", "environment": ["A=1"]}]),
         ("timeout_stop", [{"name": "it-web", "timeout_stop": "soon"}]),
         ("enabled", [{"name": "it-web", "enabled": "perhaps"}]),
         ("health", [{"name": "it-web", "health": "true"}]),

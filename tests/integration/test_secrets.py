@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -50,10 +51,10 @@ def test_no_password_is_seen(host: Host, ansible: Ansible, vault: Vault, tmp_pat
     assert '"credentials"' in run.stdout
     assert "image_autoupdate" in journal
     assert "Invoked with" in journal
-    assert "podman images" in table
+    assert re.search(r"podman (images|ps|info|image|inspect) ", table)
     pulls = [line for line in lines.seen if "podman pull" in line and new.pinned in line]
     assert any("--authfile=/run/podfleet-autoupdate/" in line for line in pulls) == right
-    assert host.run(["find", "/run/podfleet-autoupdate", "-type", "f"]).stdout == ""
+    assert host.run(["find", "/run/podfleet-autoupdate", "-type", "f"], check=False).stdout == ""
 
 
 @pytest.mark.parametrize("kind", ["password", "identity_token"])
@@ -85,7 +86,7 @@ def test_no_secret_of_a_comparison_is_seen(
         assert one not in table
     assert '"credentials"' in run.stdout
     assert "image_digest_info" in journal
-    assert "podman images" in table
+    assert re.search(r"podman (images|ps|info|image|inspect) ", table)
 
 
 def _journal_end(host: Host) -> str:

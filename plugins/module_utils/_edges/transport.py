@@ -342,6 +342,11 @@ def import_libraries() -> t.Any:
     Raises:
         MissingLibraryError: It is not installed for this Python.
     """
+    # urllib3 1.26 comes with six, which imports these while it holds Python's one lock for all imports. Another thread
+    # that is half-way through one of them then waits for ever, and so does this one. Imported before, they are there.
+    import http.client  # noqa: F401, PLC0415
+    import queue  # noqa: F401, PLC0415
+
     try:
         import requests  # noqa: PLC0415 (what asks no registry does not import it)
         import requests.adapters  # noqa: PLC0415
