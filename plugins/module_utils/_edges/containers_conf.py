@@ -15,20 +15,38 @@ from .._pure.short_names import ShortNames
 from .._pure.signature_policy import SignaturePolicy
 
 _SYSTEM = pathlib.Path("/etc/containers")
+#: Where later releases of podman may look too.
+_VENDORS = pathlib.Path("/usr/share/containers")
 #: No real file is longer, and no real folder has more.
 _LONGEST = 4 * 1024 * 1024
 _MOST_FILES = 200
+#: The keys that it takes, of both versions of the format; a key may also be written with escapes.
+_LEADING_ELSEWHERE = ("block", "mirror", "prefix", "\\")
+
+
+def may_lead_elsewhere() -> bool:
+    """Whether a containers-registries.conf(5) could block a registry or send its questions to another one.
+
+    Only podman reads these files for what they say, and tells it late. Without any of these words no file can say such a
+    thing; with one of them it may, and what cannot be read may say anything.
+    """
+    vendors = [_VENDORS / "registries.conf", *(_VENDORS / "registries.conf.d").glob("*.conf")]
+    for path in [*_registries_files(), *vendors]:
+        body = _read(path)
+        if body is None:
+            if path.exists():
+                return True
+            continue
+        lines = body.decode("utf-8", "replace").lower().splitlines()
+        told = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+        if any(word in told for word in _LEADING_ELSEWHERE):
+            return True
+    return False
 
 
 def short_names() -> ShortNames:
     """The rules of registries.conf, of its drop-ins, and of the aliases that podman has recorded (the last file wins)."""
-    own = _own()
-    conf = os.environ.get("CONTAINERS_REGISTRIES_CONF")
-    candidates = [pathlib.Path(conf)] if conf else [own / "registries.conf", _SYSTEM / "registries.conf"]
-    files = [path for path in candidates if path.is_file()][:1]
-    for folder in (_SYSTEM, own):
-        files += sorted((folder / "registries.conf.d").glob("*.conf"))[:_MOST_FILES]
-    files.append(_cache() / "short-name-aliases.conf")
+    files = [*_registries_files(), _cache() / "short-name-aliases.conf"]
     names = ShortNames()
     for path in files:
         body = _read(path)
@@ -44,6 +62,17 @@ def signature_policy() -> SignaturePolicy:
             # What cannot be read is taken for one that wants signatures: podman says what is wrong with it.
             return SignaturePolicy.parse(_read(path) or b"")
     return SignaturePolicy.parse(None)
+
+
+def _registries_files() -> list[pathlib.Path]:
+    """registries.conf and its drop-ins, in the order in which the last word counts."""
+    own = _own()
+    conf = os.environ.get("CONTAINERS_REGISTRIES_CONF")
+    candidates = [pathlib.Path(conf)] if conf else [own / "registries.conf", _SYSTEM / "registries.conf"]
+    files = [path for path in candidates if path.is_file()][:1]
+    for folder in (_SYSTEM, own):
+        files += sorted((folder / "registries.conf.d").glob("*.conf"))[:_MOST_FILES]
+    return files
 
 
 def _own() -> pathlib.Path:

@@ -25,6 +25,7 @@ from .._pure.questions import Question, RegistryUsage
 from .._pure.reasons import Reason
 from .._pure.references import InvalidReferenceError, Reference
 from .._pure.registries import Endpoint, RegistriesConf
+from .ahead import Ahead
 from .hosts import RegistryHost
 from .pacing import Lease
 from .repositories import Repository
@@ -45,7 +46,8 @@ class RegistryClient:
 
     C(timeout) bounds each request in seconds, four times that each question, and twice that the pauses that one
     registry may ask for in the whole run. C(width) is how many requests one registry gets at once. C(budget) is how many
-    manifests one registry is asked for in the run; requests by HEAD, which tell a digest, are free.
+    manifests one registry is asked for in the run; requests by HEAD, which tell a digest, are free. C(begun) are
+    connections that were begun already, by host.
     """
 
     def __init__(
@@ -57,7 +59,9 @@ class RegistryClient:
         timeout: float,
         width: int,
         budget: int | None = None,
+        begun: t.Mapping[str, Ahead] | None = None,
     ) -> None:
+        self._begun = begun or {}
         self._conf = conf
         self._credentials = credentials
         self._tls = tls
@@ -191,6 +195,7 @@ class RegistryClient:
                     timeout=self._timeout,
                     width=self._width,
                     certificates=place.certificates,
+                    ahead=self._begun.get(place.host),
                 )
                 self._hosts[key] = RegistryHost(
                     connection,

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import ipaddress
-import os
 import socket
 import ssl
 import threading
@@ -25,7 +24,7 @@ from dataclasses import dataclass, replace
 
 from .._pure.errors import MissingLibraryError, RegistryError
 from .._pure.reasons import Reason
-from .ahead import KNOCK_SECONDS, Ahead
+from .ahead import KNOCK_SECONDS, Ahead, is_proxied, place_of
 from .deadlines import Deadline
 from .tls import tls_context
 
@@ -33,7 +32,6 @@ _LONGEST_BODY = 4 * 1024 * 1024
 _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _BAD_REQUEST = 400
-_HTTPS_PORT = 443
 _RESETS = ("ConnectionResetError", "RemoteDisconnected", "IncompleteRead", "BrokenPipeError", "ConnectionAbortedError")
 
 
@@ -74,11 +72,20 @@ class Counters:
 class Connection:
     """Connections to one registry host, shared by all threads. C(timeout) bounds each request in seconds.
 
-    C(certificates) is the name of its folder in certs.d, its own where none is given.
+    C(certificates) is the name of its folder in certs.d, its own where none is given. C(ahead) are connections to it that
+    were begun already.
     """
 
     def __init__(
-        self, host: str, *, insecure: bool, tls: TlsOptions, timeout: float, width: int, certificates: str | None = None
+        self,
+        host: str,
+        *,
+        insecure: bool,
+        tls: TlsOptions,
+        timeout: float,
+        width: int,
+        certificates: str | None = None,
+        ahead: Ahead | None = None,
     ) -> None:
         self.host = host
         self.counters = Counters()
@@ -88,7 +95,7 @@ class Connection:
         self._lock = threading.Lock()
         self._context = tls_context(certificates or host, insecure=self.insecure, ca_path=tls.ca_path)
         # An insecure registry's first connection may find that it speaks no TLS, so that its user needs another one.
-        self._ahead = Ahead(width if self.insecure else width - 1)
+        self._ahead = ahead or Ahead(width if self.insecure else width - 1)
         self._width = width
         self._knocking: threading.Thread | None = None
 
@@ -102,15 +109,15 @@ class Connection:
 
     def knock(self) -> None:
         """Begin to connect, when it is known that something will be asked. No request is made, and no failure told."""
-        if self._knocking is None and not _is_proxied():
+        if self._knocking is None and not is_proxied():
             self._knocking = threading.Thread(target=self._find, daemon=True)
             self._knocking.start()
 
     def _find(self) -> None:
         with contextlib.suppress(OSError, ValueError):  # The first request will meet the same, and tell.
-            parts = urllib.parse.urlsplit(f"//{self.host}")
-            place = (parts.hostname or "", parts.port or _HTTPS_PORT)
-            if not self._ahead.find(place, self._context if self.insecure else None) and parts.port:
+            place = place_of(self.host)
+            speaks_tls = self._ahead.find(place, self._context if self.insecure else None)
+            if not speaks_tls and urllib.parse.urlsplit(f"//{self.host}").port:
                 self._scheme = "http"
 
     def request(self, method: str, path: str, headers: t.Mapping[str, str], *, seconds: float | None = None) -> Answer:
@@ -299,11 +306,6 @@ def _watched(pool: t.Any, ahead: Ahead) -> t.Any:
             return super().getresponse(*arguments, **options)
 
     return type("WatchedPool", (pool,), {"ConnectionCls": Watched})
-
-
-def _is_proxied() -> bool:
-    """Whether the environment names a proxy for anything: what it is for, requests finds out."""
-    return any(name.lower().endswith("_proxy") and name.lower() != "no_proxy" for name in os.environ)
 
 
 def _is_here(url: str) -> bool:

@@ -16,6 +16,7 @@ from .._pure.errors import EngineError, InputError, MissingLibraryError
 from .settings import REGISTRY_SECONDS, Access, Settings
 
 if t.TYPE_CHECKING:
+    from .._edges.ahead import Ahead
     from .._edges.credentials import CredentialFiles
     from .._edges.registry import RegistryClient
     from .._pure.records import HostFacts
@@ -47,13 +48,24 @@ class Registries:
         return self._client or self._made(discovery.snapshot.host, width)
 
     def _begin(self, host: t.Callable[[], HostFacts], references: t.Collection[Reference], width: int) -> None:
+        from .._edges import ahead, containers_conf  # noqa: PLC0415
+
+        # A connection takes a round trip and podman's answer a while: both pass at once where nothing forbids it.
+        begun = {} if containers_conf.may_lead_elsewhere() else ahead.begun(_hosts(references), width)
         with contextlib.suppress(EngineError, InputError):  # Told where it is really needed.
-            client = self._made(host(), width)
+            client = self._made(host(), width, begun)
             client.knock(references)
             self._client = client
 
-    def _made(self, host: HostFacts, width: int) -> RegistryClient:
-        return registry_client(self._access, self._files, host.registries, width)
+    def _made(self, host: HostFacts, width: int, begun: t.Mapping[str, Ahead] | None = None) -> RegistryClient:
+        return registry_client(self._access, self._files, host.registries, width, begun)
+
+
+def _hosts(references: t.Iterable[Reference]) -> set[str]:
+    """Who is asked for these where registries.conf says nothing else."""
+    from .._pure.registries import RegistriesConf  # noqa: PLC0415
+
+    return {RegistriesConf().endpoint(reference).host for reference in references}
 
 
 def import_ahead() -> None:
@@ -68,14 +80,22 @@ def import_ahead() -> None:
     threading.Thread(target=load, daemon=True).start()
 
 
-def registry_client(access: Access, files: CredentialFiles, conf: RegistriesConf, width: int) -> RegistryClient:
-    """A client for all registries, set up as the caller and registries.conf say."""
+def registry_client(
+    access: Access,
+    files: CredentialFiles,
+    conf: RegistriesConf,
+    width: int,
+    begun: t.Mapping[str, Ahead] | None = None,
+) -> RegistryClient:
+    """A client for all registries, set up as the caller and registries.conf say; C(begun) as it takes it."""
     # Imported only where a registry is asked.
     from .._edges.registry import RegistryClient  # noqa: PLC0415
     from .._edges.transport import TlsOptions  # noqa: PLC0415
 
     tls = TlsOptions(access.validate_certs, access.ca_path)
-    return RegistryClient(conf, files, tls, timeout=REGISTRY_SECONDS, width=width, budget=access.request_budget)
+    return RegistryClient(
+        conf, files, tls, timeout=REGISTRY_SECONDS, width=width, budget=access.request_budget, begun=begun
+    )
 
 
 def system_bus(settings: Settings, stack: contextlib.ExitStack) -> t.Callable[[], Units]:

@@ -17,6 +17,7 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.ahead import Ahead
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.hosts import RegistryHost
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.registry import RegistryClient
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.transport import Connection, TlsOptions
@@ -192,12 +193,13 @@ def client(
     extra: t.Mapping[str, t.Mapping[str, object]] | None = None,
     width: int = 4,
     budget: int | None = None,
+    begun: t.Mapping[str, Ahead] | None = None,
 ) -> RegistryClient:
     """A client to which the addresses are insecure registries, or secure ones; C(width) threads will ask it."""
     rules = {address: {"Prefix": address, "Location": address, "Insecure": insecure} for address in addresses}
     conf = RegistriesConf.from_podman_info({**rules, **(extra or {})})
     book = CredentialBook(credentials or {})
-    return RegistryClient(conf, book, tls or TlsOptions(), timeout=timeout, width=width, budget=budget)
+    return RegistryClient(conf, book, tls or TlsOptions(), timeout=timeout, width=width, budget=budget, begun=begun)
 
 
 def question(address: str, *known: str, repository: str = "team/app", tag: str = "1") -> Question:

@@ -16,7 +16,7 @@ import typing as t
 import pytest
 import trustme
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.ahead import Ahead
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.ahead import Ahead, begun, place_of
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.registry import RegistryClient
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.transport import TlsOptions
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import RegistryError
@@ -254,3 +254,68 @@ def test_a_host_that_accepts_and_says_nothing_delays_the_question_by_no_more_tha
     with pytest.raises(RegistryError, match="did not answer within"):
         asking.resolve(question(address))
     assert time.monotonic() - started < 20
+
+
+# Connections that are begun before it is known how the registry wants to be asked.
+
+
+@pytest.mark.parametrize(
+    ("host", "place"),
+    [
+        ("quay.io", ("quay.io", 443)),
+        ("quay.io:5000", ("quay.io", 5000)),
+        ("[2001:db8::1]:5000", ("2001:db8::1", 5000)),
+    ],
+)
+def test_where_a_registry_is_connected_to(host: str, place: tuple[str, int]) -> None:
+    assert place_of(host) == place
+
+
+def test_what_was_begun_serves_an_insecure_registry() -> None:
+    with Server(always(manifest())) as server:
+        early = begun([server.address], 2)
+        deadline = time.monotonic() + 5
+        while server.connections < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert (server.connections, server.asked) == (2, []), "before anybody knocked"
+        asking = _knocked(client(server.address, width=2, begun=early), server.address)
+        assert asking.resolve(question(server.address, DIGEST)).digest == DIGEST
+        assert server.methods == ["HEAD"]
+        assert server.connections == 3, "one for TLS, and one for each thread"
+
+
+def test_what_was_begun_serves_a_secure_registry(authority: trustme.CA, tmp_path: pathlib.Path) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.crt"))
+    with Server(always(manifest()), _tls(authority)) as server:
+        early = begun([server.address], 1)
+        options = TlsOptions(ca_path=str(tmp_path / "ca.crt"))
+        asking = client(server.address, insecure=False, tls=options, width=1, begun=early)
+        _knocked(asking, server.address)
+        assert asking.resolve(question(server.address, DIGEST)).digest == DIGEST
+        assert (server.methods, server.connections) == (["HEAD"], 1)
+
+
+def test_what_was_begun_in_vain_is_told_by_the_question() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    asking = _knocked(client(address, begun=begun([address], 2)), address)
+    with pytest.raises(RegistryError, match=r"cannot be reached: .*refused"):
+        asking.resolve(question(address))
+
+
+def test_what_was_begun_and_never_asked_is_closed(listener: Listener) -> None:
+    early = begun(["{}:{}".format(*listener.place)], 2)
+    listener.accept(2)
+    early.clear()
+    for one in listener.accepted:
+        one.settimeout(5)
+        assert one.recv(1) == b""
+
+
+def test_behind_a_proxy_nothing_is_begun(monkeypatch: pytest.MonkeyPatch, listener: Listener) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy.invalid:3128")
+    assert begun(["{}:{}".format(*listener.place)], 2) == {}
+    assert not listener.waiting()
+
+
+def test_a_name_that_is_no_host_is_left_to_the_question() -> None:
+    assert begun(["quay.io:notaport", "[::1"], 2) == {}

@@ -27,6 +27,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]
     ):
         folder.mkdir(parents=True)
     monkeypatch.setattr(containers_conf, "_SYSTEM", system)
+    monkeypatch.setattr(containers_conf, "_VENDORS", tmp_path / "usr")
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
@@ -76,3 +77,42 @@ def test_a_policy_that_cannot_be_read_wants_signatures(places: tuple[Path, Path]
     (own / "policy.json").rmdir()
     (system / "policy.json").write_text(" " * (4 * 1024 * 1024 + 1))
     assert not containers_conf.signature_policy().takes_unsigned(WEB, DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", False),
+        ('# Every key is explained here:\n # prefix = "a"\n #blocked = true\n', False),
+        ('unqualified-search-registries = ["quay.io"]\n', False),
+        ('[[registry]]\nlocation = "registry.example:5000"\ninsecure = true\n', False),
+        ('[aliases]\n"web" = "quay.io/team/web"\n', False),
+        ('[[registry]]\nlocation = "quay.io"\nblocked = true\n', True),
+        ('[[registry]]\nlocation = "quay.io"\nBLOCKED = true\n', True),
+        ('[[registry]]\nprefix = "quay.io"\nlocation = "mirror.example/quay"\n', True),
+        ('[[registry]]\nlocation = "quay.io"\n[[registry.mirror]]\nlocation = "a.example"\n', True),
+        ('registry = [{location = "quay.io", mirror = [{location = "a.example"}]}]\n', True),
+        ('[[registry]]\nlocation = "quay.io"\n"bl\\u006fcked" = true\n', True),
+        ("[registries.block]\nregistries = ['quay.io']\n", True),
+    ],
+)
+@pytest.mark.parametrize("name", ["registries.conf", "registries.conf.d/50-site.conf"])
+def test_whether_a_file_may_lead_elsewhere(places: tuple[Path, Path], name: str, text: str, expected: bool) -> None:
+    system, own = places
+    for folder in (system, own):
+        (folder / name).write_text(text, encoding="utf-8")
+        assert containers_conf.may_lead_elsewhere() is expected
+        (folder / name).unlink()
+    assert containers_conf.may_lead_elsewhere() is False
+
+
+def test_what_cannot_be_read_may_lead_elsewhere(places: tuple[Path, Path]) -> None:
+    (places[0] / "registries.conf.d/50-site.conf").mkdir()
+    assert containers_conf.may_lead_elsewhere() is True
+
+
+def test_the_vendors_files_are_looked_at_too(places: tuple[Path, Path]) -> None:
+    vendors = places[0].parent / "usr/registries.conf.d"
+    vendors.mkdir(parents=True)
+    (vendors / "10-mirrors.conf").write_text("[[registry.mirror]]\n", encoding="utf-8")
+    assert containers_conf.may_lead_elsewhere() is True

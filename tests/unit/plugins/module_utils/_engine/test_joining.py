@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import pytest
 
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import containers_conf
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.credentials import CredentialFiles
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.joining import Registries
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.settings import Access
@@ -52,8 +54,10 @@ def test_without_a_beginning_a_registry_is_asked_all_the_same() -> None:
         assert client.resolve(question(server.address, DIGEST)).digest == DIGEST
 
 
-def test_what_was_begun_is_what_is_asked() -> None:
-    """The facts of the host come later than the beginning, and nothing waits for them."""
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_was_begun_is_what_is_asked(monkeypatch: pytest.MonkeyPatch, elsewhere: bool) -> None:
+    """The facts of the host come later than the beginning; only where a file may lead elsewhere they are waited for."""
+    monkeypatch.setattr(containers_conf, "may_lead_elsewhere", lambda: elsewhere)
     known = threading.Event()
     with Server(always(manifest())) as server:
 
@@ -63,7 +67,8 @@ def test_what_was_begun_is_what_is_asked() -> None:
 
         registries = _registries()
         registries.begin(host, [question(server.address).reference], 1)
-        assert server.connections == 0
+        time.sleep(0.2)
+        assert (server.connections, server.asked) == (0 if elsewhere else 1, [])
         known.set()
         client = registries.connect(_discovery(server.address), 1)
         assert client.resolve(question(server.address, DIGEST)).digest == DIGEST
