@@ -25,6 +25,7 @@ from contenders import Contenders
 from figures import WIDE, WIDTH, Cell, Series, growth_table, table
 from lablib.errors import LabError
 from testbed import LANE, BenchError, Testbed, prepared
+from updates import measured
 
 _GROWTH_IMAGES = (100, 20, 5, 1)
 _GROWTH_DELAYS_MS = (0.0, 40.0, 150.0)
@@ -42,6 +43,10 @@ are opened before."""
 _GROWN = """\
 podman: the whole process; ours: the engine's own span with the default number of requests at once, and with more."""
 
+_UPDATED = """\
+Ratio: podman's seconds divided by ours, medians of alternating runs; settle is 0, because podman does not watch either.
+Units that ignore SIGTERM get one second to stop. A unit is down from the old process's death to the new one's start."""
+
 
 def main(words: t.Sequence[str]) -> int:
     """Return the exit code: 0 if everything was done and verified."""
@@ -52,6 +57,8 @@ def main(words: t.Sequence[str]) -> int:
     images, runs = (3, 1) if options.quick else (options.images, options.runs)
     images = max(_GROWTH_IMAGES) if options.growth else images
     try:
+        if options.updates:
+            return _update_only(options, runs, images)
         with prepared(options.distro, options.host_number, images, options.delay_ms, _say) as bed:
             about = _about(bed, options.delay_ms, runs)
             if options.growth:
@@ -70,6 +77,13 @@ def main(words: t.Sequence[str]) -> int:
     )
     print(f"{table(all_series)}\n\n{_SETTLED}")
     _write(options.json, {"about": about, "series": [series.to_json() for series in all_series]})
+    return 0
+
+
+def _update_only(options: argparse.Namespace, runs: int, images: int) -> int:
+    all_updates = measured(options.distro, options.host_number, images, options.delay_ms, runs, _say)
+    print("\n" + "\n\n".join("\n".join(series.lines()) for series in all_updates) + f"\n\n{_UPDATED}")
+    _write(options.json, {"updates": [series.to_json() for series in all_updates]})
     return 0
 
 
@@ -98,6 +112,11 @@ def _parser() -> argparse.ArgumentParser:
         "--growth",
         action="store_true",
         help="instead: checks of 1, 5, 20 and 100 images at 0, 40 and 150 ms (about ten minutes)",
+    )
+    parser.add_argument(
+        "--updates",
+        action="store_true",
+        help="instead: updates of units that ignore SIGTERM and of units that stop at once (about ten minutes)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     return parser

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from installing import FOLDER, MEASURE, install_engine, remove_engine
 from testbed import BenchError, Testbed
 
+#: How many requests and units at once: the default, and what the wide runs make.
+WIDTH, WIDE = 8, 20
+
 
 @dataclass(frozen=True)
 class Run:
@@ -69,11 +72,16 @@ class Contenders:
         _run, output = self._measured("python3", f"{FOLDER}/engine.py", "check", str(width), "asking")
         return float(json.loads(output)["asking_seconds"])
 
-    def engine_update(self, wanted: t.Mapping[str, str]) -> Run:
-        """The engine for real; every unit must run the wanted image afterwards."""
-        run = self._engine("updated", "update")
+    def engine_update(self, wanted: t.Mapping[str, str], width: int = WIDTH) -> Run:
+        """The engine for real, with so many units at once; every unit must run the wanted image afterwards."""
+        run = self._engine("updated", "update", str(width))
         self._must_run(wanted, "the engine")
         return run
+
+    def restart_all(self) -> float:
+        """Seconds of `systemctl restart` of all units at once."""
+        run, _output = self._measured("systemctl", "restart", *(f"{name}.service" for name in self._bed.names))
+        return run.seconds
 
     def _engine(self, status: str, *words: str) -> Run:
         run, output = self._measured("python3", f"{FOLDER}/engine.py", *words)

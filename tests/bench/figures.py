@@ -9,11 +9,9 @@ import typing as t
 from dataclasses import asdict, dataclass, field
 from statistics import median
 
-from contenders import Run
+from contenders import WIDE, WIDTH, Run
 
 _KIB_IN_MIB = 1024
-#: How many requests at once: the default, and what the wide runs make.
-WIDTH, WIDE = 8, 20
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from lablib import lab as lablab
 from lablib import packages, units
 from lablib.errors import LabError
 from lablib.host import Host
-from lablib.images import ImageMaker
+from lablib.images import ImageMaker, Kind
 from lablib.lab import Lab
 from lablib.paths import GATEWAY
 from lablib.proxy import FaultProxy
@@ -46,6 +46,9 @@ class Testbed:
     names: tuple[str, ...]
     proxy: FaultProxy = field(repr=False)
     _maker: ImageMaker = field(repr=False)
+    #: How the processes behave, and the seconds that they get to stop; None for podman's own default.
+    kind: Kind = Kind.GOOD
+    stop_seconds: int | None = None
 
     def first(self, count: int) -> Testbed:
         """The same with the first so many units: the others are stopped, and their containers go with them."""
@@ -58,7 +61,7 @@ class Testbed:
         """Push a new image for every unit; returns the image IDs by unit."""
         now = time.time_ns()
         # The version is in the image's own layer too: nothing but the system's layer is shared.
-        pushed = {name: self._maker.push(name, _TAG, version=f"{name} {now}") for name in self.names}
+        pushed = {name: self._maker.push(name, _TAG, version=f"{name} {now}", kind=self.kind) for name in self.names}
         return {name: image.image_ids["linux/amd64"] for name, image in pushed.items()}
 
     def deploy(self) -> None:
@@ -90,7 +93,8 @@ class Testbed:
         return f"{GATEWAY}:{PROXY_PORT}/{name}:{_TAG}"
 
     def _unit(self, name: str) -> tuple[str, str]:
-        container = units.ContainerSpec(name, self._reference(name))
+        arguments = () if self.stop_seconds is None else (f"--stop-timeout={self.stop_seconds}",)
+        container = units.ContainerSpec(name, self._reference(name), extra_args=arguments)
         # podman 4.3 of bookworm knows no Quadlet.
         if self.host.distro == "bookworm":
             return f"/etc/systemd/system/{name}.service", units.service_unit(container)
@@ -99,7 +103,14 @@ class Testbed:
 
 @contextlib.contextmanager
 def prepared(
-    distro: str, number: int, images: int, delay_ms: float, say: t.Callable[[str], None]
+    distro: str,
+    number: int,
+    images: int,
+    delay_ms: float,
+    say: t.Callable[[str], None],
+    *,
+    kind: Kind = Kind.GOOD,
+    stop_seconds: int | None = None,
 ) -> t.Iterator[Testbed]:
     """The test bed, with everything deployed; afterwards the host is empty, and proxy and registry are gone.
 
@@ -116,7 +127,7 @@ def prepared(
         proxy = stack.enter_context(FaultProxy((GATEWAY, _REGISTRY_PORT), (GATEWAY, PROXY_PORT)))
         units.reset(host)
         stack.callback(units.reset, host)
-        bed = Testbed(lab, host, registry, names, proxy, ImageMaker(registry.address))
+        bed = Testbed(lab, host, registry, names, proxy, ImageMaker(registry.address), kind, stop_seconds)
         bed.publish()
         say(f"starting {images} units on {host.name}")
         bed.deploy()

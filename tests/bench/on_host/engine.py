@@ -5,6 +5,9 @@
 
 engine.py check|update [WIDTH [asking]]
 
+WIDTH is how many requests run at once in a check, and how many units at once in an update. No unit is watched after its
+start: podman does not do that either.
+
 With «asking», the time that is spent on asking registries is told; the rest of such a run is no measure.
 """
 
@@ -24,11 +27,13 @@ def main(words: list[str]) -> None:
     settings = importlib.import_module("module_utils._engine.settings")
     imported = time.monotonic()
     asked: list[float] = []
-    width = {"registry_parallel": int(words[1])} if words[1:] else {}
+    given: dict[str, t.Any] = {}
+    if words[1:]:
+        given["registry_parallel" if words[0] == "check" else "parallel"] = int(words[1])
     if words[2:] == ["asking"]:
         flow: t.Any = importlib.import_module("module_utils._update.flow")
         flow.resolve_all = _timed(flow.resolve_all, asked)
-    report = engine.autoupdate(settings.Settings(**width), check_mode=words[0] == "check")
+    report = engine.autoupdate(settings.Settings(**given), check_mode=words[0] == "check")
     ended = time.monotonic()
     told = {
         "import_seconds": imported - begin,
