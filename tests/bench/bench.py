@@ -21,8 +21,8 @@ from pathlib import Path
 
 import checkout  # noqa: F401 (makes the lab importable)
 from ansible_task import AnsibleTask
-from contenders import Contenders
-from figures import WIDE, WIDTH, Cell, Series, growth_table, table
+from contenders import WIDE, WIDTH, Contenders
+from figures import Cell, Series, growth_table, table
 from lablib.errors import LabError
 from testbed import LANE, BenchError, Testbed, prepared
 from updates import measured
