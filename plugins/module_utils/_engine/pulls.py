@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 
 from .._edges import containers_conf
 from .._edges.credentials import CredentialFiles
@@ -123,7 +124,7 @@ class HostRules:
 
     def state(self) -> State:
         """What this collection remembers."""
-        return self._state.read()
+        return self._state.read().at(datetime.now(timezone.utc))
 
     def lift(self, reference: str, platform: Platform) -> None:
         """Forget the holds of a reference."""

@@ -18,10 +18,15 @@ def slot(unit: str, reference: str, number: int = 1) -> str:
     return f"{_PREFIX}/slot:{_key(unit, reference)}-{number}"
 
 
-def rejected(unit: str, reference: str) -> str:
-    """The tag that keeps the image that a unit could not run: a locally built one may have no other copy."""
-    return f"{_PREFIX}/rejected:{_key(unit, reference)}"
+def rejected(reference: str, image_id: str) -> str:
+    """The tag that keeps an image while it is held: a locally built one may have no other copy."""
+    return f"{_PREFIX}/rejected:{_key(reference, image_id)}"
 
 
-def _key(unit: str, reference: str) -> str:
-    return hashlib.sha256(f"{unit}\n{reference}".encode()).hexdigest()[:32]
+def is_ours(name: str) -> bool:
+    """Whether it is a name that only this collection gives and takes."""
+    return name.startswith(f"{_PREFIX}/")
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

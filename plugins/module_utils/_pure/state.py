@@ -14,68 +14,67 @@ from dataclasses import dataclass, replace
 
 from .documents import DocumentError, load_object
 from .errors import StateError
+from .holds import Hold, ImageHold, UserHold, read_hold, with_image, written_hold
 from .platforms import Platform
-from .references import InvalidReferenceError, Reference, is_digest
+from .slots import Slot, read_slot, written_slot
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["Hold", "ImageHold", "State", "UserHold", "parse_state", "render_state"]
 
 SCHEMA = 1
 
-
-@dataclass(frozen=True)
-class ImageHold:
-    """An image that failed, or was left on purpose: C(reference) must not get it again on this platform.
-
-    C(reference) is normalised; C(digests) are all that are known for the image.
-    """
-
-    reference: str
-    platform: Platform
-    id: str
-    digests: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class UserHold:
-    """A reference that a person holds: it stays on what it names locally."""
-
-    reference: str
-
-
-Hold = t.Union[ImageHold, UserHold]
+_Entry = t.TypeVar("_Entry")
 
 
 @dataclass(frozen=True)
 class State:
-    """All that is remembered. C(slots) and C(intent) belong to updates and are handed on as they are."""
+    """All that is remembered. C(intent) belongs to updates and is handed on as it is."""
 
     holds: tuple[Hold, ...] = ()
-    slots: tuple[t.Mapping[str, t.Any], ...] = ()
+    slots: tuple[Slot, ...] = ()
     intent: t.Mapping[str, t.Any] | None = None
 
     def hold_against(
-        self, reference: str, platform: Platform, image_id: str | None, digests: t.Collection[str]
+        self,
+        reference: str,
+        platform: Platform,
+        image_id: str | None,
+        digests: t.Collection[str],
+        unit: str | None = None,
     ) -> Hold | None:
         """The hold that keeps the reference from this image, if any; a person's before an image's."""
-        found = [one for one in self.holds if _forbids(one, reference, platform, image_id, digests)]
+        found = [one for one in self._concerning(reference, platform, unit) if one.forbids(image_id, digests)]
         return min(found, key=lambda one: isinstance(one, ImageHold), default=None)
 
-    def lifted(self, reference: str, platform: Platform) -> State:
+    def lifted(self, reference: str, platform: Platform, unit: str | None = None) -> State:
         """The state without any hold of the reference: those of its images on this platform, and a person's."""
-        return replace(self, holds=tuple(one for one in self.holds if not _concerns(one, reference, platform)))
+        gone = self._concerning(reference, platform, unit)
+        return replace(self, holds=tuple(one for one in self.holds if one not in gone)) if gone else self
 
+    def holding(self, image: ImageHold) -> State:
+        """The state with one more image held."""
+        return replace(self, holds=with_image(self.holds, image))
 
-def _concerns(hold: Hold, reference: str, platform: Platform) -> bool:
-    if hold.reference != reference:
-        return False
-    if isinstance(hold, UserHold):
-        return True
-    # podman does not tell the variant of every image, so it cannot keep two images apart.
-    return (hold.platform.os, hold.platform.architecture) == (platform.os, platform.architecture)
+    def held_by_user(self, holds: t.Sequence[UserHold]) -> State:
+        """The state in which these, and no others, are the holds of people."""
+        images = tuple(one for one in self.holds if isinstance(one, ImageHold))
+        return replace(self, holds=(*dict.fromkeys(holds), *images))
 
+    def at(self, now: datetime) -> State:
+        """The state without the holds that have ended by now."""
+        over = [one for one in self.holds if isinstance(one, UserHold) and one.until is not None and one.until <= now]
+        return replace(self, holds=tuple(one for one in self.holds if one not in over)) if over else self
 
-def _forbids(hold: Hold, reference: str, platform: Platform, image_id: str | None, digests: t.Collection[str]) -> bool:
-    if not _concerns(hold, reference, platform):
-        return False
-    return isinstance(hold, UserHold) or hold.id == image_id or not hold.digests.isdisjoint(digests)
+    def keeping(self, unit: str, reference: str, slots: t.Sequence[Slot]) -> State:
+        """The state with these slots, and no others, for one unit and reference; sorted, so that equal is equal."""
+        others = [one for one in self.slots if (one.unit, one.reference) != (unit, reference)]
+        order = sorted([*others, *slots], key=lambda one: (one.unit, one.reference, one.number))
+        return replace(self, slots=tuple(order))
+
+    def _concerning(self, reference: str, platform: Platform, unit: str | None) -> list[Hold]:
+        return [one for one in self.holds if one.concerns(reference, platform, unit)]
 
 
 def parse_state(body: bytes, where: str) -> State:
@@ -98,16 +97,15 @@ def _state(document: t.Mapping[str, t.Any]) -> State:
     intent = document["intent"]
     if not (intent is None or isinstance(intent, dict)):
         raise _StrangeError("intent is neither null nor an object")
-    holds = tuple(_hold(entry) for entry in _objects(document, "holds"))
-    return State(holds, tuple(_objects(document, "slots")), intent)
+    return State(_entries(document, "holds", read_hold), _entries(document, "slots", read_slot), intent)
 
 
 def render_state(state: State) -> bytes:
     """The file's content."""
     document = {
         "schema": SCHEMA,
-        "holds": [_rendered(one) for one in state.holds],
-        "slots": list(state.slots),
+        "holds": [written_hold(one) for one in state.holds],
+        "slots": [written_slot(one) for one in state.slots],
         "intent": state.intent,
     }
     return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
@@ -123,44 +121,13 @@ def _about_schema(schema: object) -> str:
     return f"its schema is not {SCHEMA}"
 
 
-def _objects(document: t.Mapping[str, t.Any], key: str) -> list[dict[str, t.Any]]:
+def _entries(
+    document: t.Mapping[str, t.Any], key: str, understand: t.Callable[[t.Mapping[str, t.Any]], _Entry | None]
+) -> tuple[_Entry, ...]:
     entries = document[key]
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise _StrangeError(f"{key} is not a list of objects")
-    return entries
-
-
-def _hold(entry: t.Mapping[str, t.Any]) -> Hold:
-    by, reference = entry.get("by"), entry.get("reference")
-    if by == "user" and set(entry) == {"by", "reference"} and _is_normal(reference):
-        return UserHold(reference)
-    if by == "image" and set(entry) == {"by", "reference", "platform", "id", "digests"} and _is_normal(reference):
-        platform, digests = _platform(entry["platform"]), entry["digests"]
-        sound = isinstance(digests, list) and all(map(is_digest, digests))
-        if platform is not None and sound and is_digest(entry["id"]):
-            return ImageHold(reference, platform, entry["id"], frozenset(digests))
-    raise _StrangeError("a hold is not one that this release writes")
-
-
-def _rendered(hold: Hold) -> dict[str, t.Any]:
-    if isinstance(hold, UserHold):
-        return {"by": "user", "reference": hold.reference}
-    return {
-        "by": "image",
-        "reference": hold.reference,
-        "platform": str(hold.platform),
-        "id": hold.id,
-        "digests": sorted(hold.digests),
-    }
-
-
-def _is_normal(reference: object) -> t.TypeGuard[str]:
-    try:
-        return isinstance(reference, str) and Reference.parse(reference).name == reference
-    except InvalidReferenceError:
-        return False
-
-
-def _platform(text: object) -> Platform | None:
-    parts = text.split("/") if isinstance(text, str) else []
-    return Platform(*parts) if len(parts) in (2, 3) and all(parts) else None
+    understood = [understand(entry) for entry in entries]
+    if None in understood:
+        raise _StrangeError(f"an entry of {key} is not one that this release writes")
+    return tuple(t.cast("list[_Entry]", understood))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import state as edge
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import state_folder
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.state import StateFile
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import StateError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
@@ -91,7 +91,7 @@ def test_changes_side_by_side_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_who_waits_too_long_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edge, "_LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(state_folder, "_LOCK_SECONDS", 0.1)
     with (tmp_path / "state.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(StateError, match="in use by another process") as caught:

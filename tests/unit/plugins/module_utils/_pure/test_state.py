@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import typing as t
+from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import StateError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.slots import Slot
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.state import (
     Hold,
     ImageHold,
@@ -27,29 +30,35 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.state im
 WEB, OTHER = "quay.io/team/web:1", "quay.io/team/other:1"
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64", "v8")
 ID, DIGEST, ELSE = ("sha256:" + pair * 32 for pair in ("ab", "cd", "ef"))
+NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
 IMAGE_HOLD = ImageHold(WEB, AMD64, ID, frozenset({DIGEST}))
+TOLD_HOLD = ImageHold(OTHER, ARM64, DIGEST, frozenset(), "web.service", "job_failed", NOON)
 USER_HOLD = UserHold(WEB)
+UNIT_HOLD = UserHold("", "web*", "it is Friday", NOON)
+SLOT = Slot("web.service", WEB, 1, ID, frozenset({DIGEST}), NOON)
 
 
 @given(
-    st.lists(st.sampled_from([IMAGE_HOLD, USER_HOLD, ImageHold(OTHER, ARM64, DIGEST)])),
-    st.lists(st.dictionaries(st.text(), st.integers(0, 9) | st.text())),
+    st.lists(st.sampled_from([IMAGE_HOLD, TOLD_HOLD, USER_HOLD, UNIT_HOLD])),
+    st.lists(st.sampled_from([SLOT, replace(SLOT, number=2, kept=None), replace(SLOT, unit="a@b.service")])),
     st.none() | st.dictionaries(st.text(), st.text()),
 )
-def test_what_was_written_is_read(
-    holds: list[Hold], slots: list[dict[str, t.Any]], intent: dict[str, t.Any] | None
-) -> None:
-    written = render_state(State(tuple(holds), tuple(slots), intent))
-    assert render_state(parse_state(written, "x")) == written
-    assert parse_state(written, "x").holds == tuple(holds)
+def test_what_was_written_is_read(holds: list[Hold], slots: list[Slot], intent: dict[str, t.Any] | None) -> None:
+    state = State(tuple(holds), tuple(slots), intent)
+    assert parse_state(render_state(state), "x") == state
 
 
-_GOOD: dict[str, t.Any] = json.loads(render_state(State((IMAGE_HOLD, USER_HOLD))))
+_GOOD: dict[str, t.Any] = json.loads(render_state(State((TOLD_HOLD, UNIT_HOLD), (SLOT,))))
 _IMAGE, _USER = _GOOD["holds"]
+(_SLOT,) = _GOOD["slots"]
 
 
 def _holding(*holds: object) -> dict[str, t.Any]:
     return {**_GOOD, "holds": list(holds)}
+
+
+def _keeping(**other: object) -> dict[str, t.Any]:
+    return {**_GOOD, "slots": [{**_SLOT, **other}]}
 
 
 _STRANGE: dict[str, object] = {
@@ -70,6 +79,20 @@ _STRANGE: dict[str, object] = {
     "digests that are none": _holding({**_IMAGE, "digests": ["ab"]}),
     "digests that are no list": _holding({**_IMAGE, "digests": DIGEST}),
     "a platform that is none": _holding({**_IMAGE, "platform": "linux"}),
+    "a time that is none": _holding({**_IMAGE, "since": "noon"}),
+    "a time in other words": _holding({**_USER, "until": "2026-11-21 12:00:00"}),
+    "a hold of nothing": _holding({**_USER, "unit": ""}),
+    "a unit that is no text": _holding({**_USER, "unit": 1}),
+    "a reason of a book's length": _holding({**_IMAGE, "reason": "x" * 1000}),
+    "a slot with more": _keeping(more=1),
+    "a slot of number 0": _keeping(number=0),
+    "a slot whose number is true": _keeping(number=True),
+    "a slot without a unit": _keeping(unit=""),
+    "a slot under another name": _keeping(name="localhost/podfleet-autoupdate/slot:1"),
+    "a slot of a name that is none": _keeping(reference="UPPER"),
+    "a slot of an ID that is none": _keeping(id="ab"),
+    "a slot of digests that are none": _keeping(digests=["ab"]),
+    "a slot that was kept some day": _keeping(kept="some day"),
 }
 
 
@@ -121,6 +144,32 @@ def test_a_persons_hold_is_told_before_an_images() -> None:
 
 
 def test_lifting_takes_the_holds_of_one_reference_and_platform() -> None:
-    others = (UserHold(OTHER), ImageHold(WEB, ARM64, ID), ImageHold(OTHER, AMD64, ID))
-    slots = ({"a": 1},)
-    assert State((IMAGE_HOLD, USER_HOLD, *others), slots).lifted(WEB, AMD64) == State(others, slots)
+    others = (UserHold(OTHER), ImageHold(WEB, ARM64, ID), ImageHold(OTHER, AMD64, ID), UserHold("", "web.service"))
+    state = State((IMAGE_HOLD, USER_HOLD, *others), (SLOT,))
+    assert state.lifted(WEB, AMD64) == State(others, (SLOT,))
+    assert state.lifted(WEB, AMD64, "web.service") == State(others[:3], (SLOT,))
+    assert state.lifted("quay.io/team/third:1", AMD64) is state
+
+
+def test_a_hold_ends_at_its_time_and_no_image_is_forgotten_by_it() -> None:
+    state = State((IMAGE_HOLD, USER_HOLD, UNIT_HOLD))
+    assert state.at(NOON.replace(hour=11)) is state
+    assert state.at(NOON) == State((IMAGE_HOLD, USER_HOLD))
+
+
+def test_the_holds_of_people_are_replaced_and_those_of_images_stay() -> None:
+    state = State((USER_HOLD, IMAGE_HOLD))
+    assert state.held_by_user([UNIT_HOLD, UNIT_HOLD]) == State((UNIT_HOLD, IMAGE_HOLD))
+    assert state.held_by_user([]) == State((IMAGE_HOLD,))
+
+
+def test_an_image_is_held_once_with_all_that_is_known_of_it() -> None:
+    again = replace(IMAGE_HOLD, digests=frozenset({ELSE}), unit="other.service")
+    assert State((IMAGE_HOLD,)).holding(again) == State((replace(again, digests=frozenset({DIGEST, ELSE})),))
+
+
+def test_the_slots_of_one_unit_and_reference_are_replaced() -> None:
+    other, second = replace(SLOT, reference=OTHER), replace(SLOT, number=2)
+    state = State(slots=(SLOT, other))
+    assert state.keeping("web.service", WEB, [second, SLOT]).slots == (other, SLOT, second)
+    assert state.keeping("web.service", WEB, []).slots == (other,)
