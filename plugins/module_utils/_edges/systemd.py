@@ -4,25 +4,20 @@
 #
 # This file is private to the collection: it may change or go in any release.
 
-"""systemd's manager over D-Bus: unit states, ownership, and restarts whose job results are awaited.
-
-One thread owns the connection and its GLib main context; callers on other threads hand it work and wait. dbus-python
-delivers signals only through that context, and is not to be used from two threads.
-"""
+"""systemd's manager of the system or of a user, over D-Bus: unit states, ownership, links, and jobs that are awaited."""
 
 from __future__ import annotations
 
-import ctypes
-import queue
-import threading
+import contextlib
 import time
-import traceback
 import typing as t
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, replace
 
-from .._pure.errors import MissingLibraryError, UnitError
-from .._pure.units import JobOutcome, UnitFacts
+from .._pure.errors import UnitError
+from .._pure.units import STOPS_ALONG, TIED, JobOutcome, UnitFacts, UnitLinks, bus_label
+from .bus_loop import BusLoop
 
 _T = t.TypeVar("_T")
 _NAME = "org.freedesktop.systemd1"
@@ -31,36 +26,46 @@ _MANAGER = f"{_NAME}.Manager"
 _UNIT = f"{_NAME}.Unit"
 _SERVICE = f"{_NAME}.Service"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
-_NO_SUCH_UNIT = f"{_NAME}.NoSuchUnit"
 _CALL_SECONDS = 25.0
 _CANCEL_SECONDS = 30.0
-_CONNECT_SECONDS = 10.0
 _INFINITE_USEC = 2**64 - 1
 #: A unit may have a timeout of a thousand years; no clock of ours goes that far.
 _LONGEST_SECONDS = 7 * 24 * 3600.0
 #: Beside the unit's own stop and start timeouts: the manager's queue, and units that are ordered before it.
 _MARGIN_SECONDS = 30.0
+_POLL_SECONDS = 0.2
+_MOVING = ("activating", "deactivating", "reloading")
 
 
-class SystemBus:
-    """The system's service manager. Use as a context manager: it owns a thread and a connection.
+@dataclass(frozen=True)
+class _Job:
+    """A queued job: its path on the bus, what will hold its result and when that came, and after how long it is late."""
 
-    C(timeout) bounds a restart in seconds where the unit's own timeouts are infinite, or shorter.
+    path: str
+    result: Future[tuple[str, float]]
+    seconds: float
+
+
+class ServiceManager:
+    """One service manager. Use as a context manager: it owns a thread and a connection.
+
+    C(address) is the bus of a user's own manager; None means the system's. C(timeout) bounds a job in seconds where the
+    unit's own timeouts are infinite, or shorter.
+
+    Raises:
+        UnitError: The manager cannot be reached.
+        MissingLibraryError: dbus-python is not installed.
     """
 
-    def __init__(self, *, timeout: float) -> None:
+    def __init__(self, *, timeout: float, address: str | None = None) -> None:
         self._timeout = timeout
-        self._work: queue.SimpleQueue[t.Callable[[], None] | None] = queue.SimpleQueue()
-        self._jobs: dict[str, Future[str]] = {}
-        self._glib = _load_glib()
-        self._dbus = _load_dbus()
-        self._manager: t.Any = None
+        self._jobs: dict[str, Future[tuple[str, float]]] = {}
         self._bus: t.Any = None
-        self._thread = threading.Thread(target=self._loop, name="systemd", daemon=True)
-        self._thread.start()
-        self._on_loop(self._connect, seconds=_CONNECT_SECONDS)
+        self._manager: t.Any = None
+        self._loop = BusLoop(address, self._connected)
+        self._dbus = self._loop.dbus
 
-    def __enter__(self) -> SystemBus:
+    def __enter__(self) -> ServiceManager:
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -68,19 +73,17 @@ class SystemBus:
 
     def close(self) -> None:
         """Drop the connection and end the thread."""
-        self._work.put(None)
-        self._glib.g_main_context_wakeup(None)
-        self._thread.join(_CONNECT_SECONDS)
+        self._loop.close()
 
     # What callers use, from any thread.
 
     def facts(self, units: t.Collection[str]) -> dict[str, UnitFacts]:
-        """The state of each unit, in one call; units that are not loaded are missing from the answer."""
-        rows = self._on_loop(lambda: self._manager.ListUnitsByNames(list(units), timeout=_CALL_SECONDS))
-        facts = {}
-        for name, _description, load, active, sub, _following, _path, job, *_rest in rows:
-            facts[str(name)] = UnitFacts(str(load), str(active), str(sub), job_running=int(job) != 0)
-        return {unit: facts[unit] for unit in units if unit in facts}
+        """The state of each unit, by the name that it was asked by; what is not the name of a unit has no answer."""
+
+        def ask() -> dict[str, UnitFacts]:
+            return {unit: self._with_service_facts(unit, one) for unit, one in self._states(list(units)).items()}
+
+        return self._on_loop(ask)
 
     def owns(self, unit: str, pid: int) -> bool:
         """Whether systemd itself says that the process belongs to the unit."""
@@ -91,11 +94,20 @@ class SystemBus:
 
         return self._on_loop(ask)
 
+    def links(self, units: t.Collection[str]) -> dict[str, UnitLinks]:
+        """What a restart of each unit takes along: see L(UnitLinks). Only services that are loaded count."""
+        return self._on_loop(lambda: self._links(units))
+
     def restart(self, units: t.Collection[str]) -> dict[str, JobOutcome]:
-        """Restart units side by side and wait for their jobs, each within its bound."""
-        started = time.monotonic()
-        jobs = {unit: self._start_job(unit) for unit in units}
-        return {unit: self._outcome(unit, job, started) for unit, job in jobs.items()}
+        """Restart units side by side and wait for their jobs, each within its bound.
+
+        A job that is late is cancelled, and then the unit is waited for until it is active, inactive or failed.
+        """
+        return self._run_jobs("RestartUnit", ("Stop", "Start"), units)
+
+    def start(self, units: t.Collection[str]) -> dict[str, JobOutcome]:
+        """Start units, in the same way; what is active already is done at once."""
+        return self._run_jobs("StartUnit", ("Start",), units)
 
     def reset_failed(self, units: t.Collection[str]) -> None:
         """Forget failures, so that a start limit does not refuse the way back."""
@@ -104,125 +116,158 @@ class SystemBus:
 
     # Jobs.
 
-    def _start_job(self, unit: str) -> tuple[str, Future[str], float] | JobOutcome:
-        """Queue one restart: the job's path, what will hold its result, and its bound in seconds."""
+    def _run_jobs(self, method: str, phases: t.Sequence[str], units: t.Collection[str]) -> dict[str, JobOutcome]:
+        started = time.monotonic()
+        jobs = {unit: self._queue(method, phases, unit) for unit in units}
+        outcomes: dict[str, JobOutcome] = {}
+        for unit, job in jobs.items():
+            if isinstance(job, JobOutcome):
+                outcomes[unit] = job
+                continue
+            try:
+                done, ended = job.result.result(timeout=max(0.0, started + job.seconds - time.monotonic()))
+                outcomes[unit] = JobOutcome(done, ended - started)
+            except FutureTimeoutError:
+                self._cancel(job)
+                message = f"the job of {unit} did not end within {job.seconds:.0f} s and was cancelled"
+                outcomes[unit] = JobOutcome("timeout", time.monotonic() - started, message, cancelled=True)
+        late = [unit for unit, outcome in outcomes.items() if outcome.cancelled]
+        if late:
+            self._await_stable(late)
+        return outcomes
 
-        def start() -> tuple[str, Future[str], float]:
-            bound = self._bound(unit)
-            path = str(self._manager.RestartUnit(unit, "replace", timeout=_CALL_SECONDS))
-            # JobRemoved is delivered on this same thread, so it cannot come before the job is noted here.
-            result = self._jobs[path] = Future()
-            return path, result, bound
+    def _queue(self, method: str, phases: t.Sequence[str], unit: str) -> _Job | JobOutcome:
+        def start() -> _Job:
+            seconds = self._bound(unit, phases)
+            path = str(self._manager.get_dbus_method(method)(unit, "replace", timeout=_CALL_SECONDS))
+            # JobRemoved is delivered on this same thread, so it cannot come before the job is noted here. Two units may
+            # have got the same job, if one is the other's alias.
+            return _Job(path, self._jobs.setdefault(path, Future()), seconds)
 
         try:
             return self._on_loop(start)
         except UnitError as error:
             return JobOutcome("failed", 0.0, str(error))
 
-    def _outcome(self, unit: str, job: tuple[str, Future[str], float] | JobOutcome, started: float) -> JobOutcome:
-        if isinstance(job, JobOutcome):
-            return job
-        path, result, bound = job
-        try:
-            done = result.result(timeout=max(0.0, started + bound - time.monotonic()))
-            return JobOutcome(done, time.monotonic() - started)
-        except FutureTimeoutError:
-            self._cancel(path, result)
-            message = f"the restart of {unit} did not end within {bound:.0f} s and was cancelled"
-            return JobOutcome("timeout", time.monotonic() - started, message)
-
-    def _cancel(self, path: str, result: Future[str]) -> None:
+    def _cancel(self, job: _Job) -> None:
         """Cancel a job, and wait until systemd has let go of it: only then may another one be queued."""
-        try:
-            job = int(path.rpartition("/")[2])
-            self._on_loop(lambda: self._manager.CancelJob(self._dbus.UInt32(job), timeout=_CALL_SECONDS))
-            result.result(timeout=_CANCEL_SECONDS)
-        except (UnitError, FutureTimeoutError):
-            pass  # It ended by itself meanwhile, or systemd hangs: the caller verifies what runs in any case.
+        number = int(job.path.rpartition("/")[2])
+        with contextlib.suppress(UnitError, FutureTimeoutError):
+            # It ended by itself meanwhile, or systemd hangs: the caller verifies what runs in any case.
+            self._on_loop(lambda: self._manager.CancelJob(self._dbus.UInt32(number), timeout=_CALL_SECONDS))
+            job.result.result(timeout=_CANCEL_SECONDS)
 
-    def _bound(self, unit: str) -> float:
-        path = self._manager.LoadUnit(unit, timeout=_CALL_SECONDS)
-        stop, start = (int(self._property(path, _SERVICE, f"Timeout{phase}USec")) for phase in ("Stop", "Start"))
-        if _INFINITE_USEC in (stop, start):
+    def _await_stable(self, units: t.Sequence[str]) -> None:
+        """Wait for what a cancelled job left: a stop goes on without its job, a start that hangs is stopped.
+
+        A unit that may take for ever to stop is waited for as long as for a job.
+        """
+        with contextlib.suppress(UnitError):
+            bound = max(self._on_loop(lambda unit=unit: self._bound(unit, ("Stop",))) for unit in units)  # type: ignore[misc]
+            deadline = time.monotonic() + bound
+            stopped: set[str] = set()
+            while time.monotonic() < deadline:
+                states = self._on_loop(lambda: self._states(units))
+                moving = {unit: one for unit, one in states.items() if one.active_state in _MOVING}
+                if not moving:
+                    return
+                for unit, one in moving.items():
+                    if one.active_state == "activating" and unit not in stopped:
+                        stopped.add(unit)
+                        self._on_loop(
+                            lambda unit=unit: self._manager.StopUnit(unit, "replace", timeout=_CALL_SECONDS)  # type: ignore[misc]
+                        )
+                time.sleep(_POLL_SECONDS)
+
+    def _bound(self, unit: str, phases: t.Sequence[str]) -> float:
+        """How long a job with these phases may take: the unit's own timeouts and a margin, or what the caller allows."""
+        path = _path_of(unit)
+        usecs = [int(self._property(path, _SERVICE, f"Timeout{phase}USec")) for phase in phases]
+        if _INFINITE_USEC in usecs:
             return self._timeout
-        return min(max(self._timeout, (stop + start) / 1e6 + _MARGIN_SECONDS), _LONGEST_SECONDS)
+        return min(max(self._timeout, sum(usecs) / 1e6 + _MARGIN_SECONDS), _LONGEST_SECONDS)
+
+    # What is asked on the loop's thread.
+
+    def _states(self, units: t.Sequence[str]) -> dict[str, UnitFacts]:
+        """Load and active state, of all units in one call."""
+        if not units:
+            return {}
+        rows = self._manager.ListUnitsByNames(self._dbus.Array(units, signature="s"), timeout=_CALL_SECONDS)
+        found = {}
+        for name, _description, load, active, sub, _following, _path, job, *_rest in rows:
+            found[str(name)] = UnitFacts(str(load), str(active), str(sub), job_running=int(job) != 0, id=str(name))
+        if len(rows) == len(
+            units
+        ):  # In the order in which they were asked for; an alias is answered by its unit's name.
+            return {unit: found[str(row[0])] for unit, row in zip(units, rows)}
+        return {unit: found[unit] for unit in units if unit in found}
+
+    def _with_service_facts(self, unit: str, facts: UnitFacts) -> UnitFacts:
+        if facts.load_state != "loaded" or not facts.id.endswith(".service"):
+            return facts
+        path = _path_of(unit)
+        try:
+            pid, restarts, result = (self._property(path, _SERVICE, one) for one in ("MainPID", "NRestarts", "Result"))
+        except self._dbus.DBusException:  # It was unloaded meanwhile.
+            return facts
+        return replace(facts, main_pid=int(pid), n_restarts=int(restarts), result=str(result))
+
+    def _links(self, units: t.Collection[str]) -> dict[str, UnitLinks]:
+        seen: dict[str, dict[str, frozenset[str]]] = {}
+
+        def tied(unit: str) -> dict[str, frozenset[str]]:
+            if unit not in seen:
+                seen[unit] = self._ties(unit)
+            return seen[unit]
+
+        stops: dict[str, set[str]] = {}
+        for unit in units:
+            reached: set[str] = set()
+            new = {unit}
+            while new:
+                new = {other for one in new for kind in STOPS_ALONG for other in tied(one)[kind]} - reached - {unit}
+                reached |= new
+            stops[unit] = reached
+        direct = {unit: {other for kind in TIED for other in tied(unit)[kind]} - {unit} for unit in units}
+        named = sorted(set().union(*stops.values(), *direct.values()))
+        loaded = {unit for unit, one in self._states(named).items() if one.load_state == "loaded"}
+        return {unit: UnitLinks(frozenset(direct[unit] & loaded), frozenset(stops[unit] & loaded)) for unit in units}
+
+    def _ties(self, unit: str) -> dict[str, frozenset[str]]:
+        """The services that a unit is tied to, by the kind of the dependency; kinds that an old systemd lacks are empty."""
+        properties = self._dbus.Interface(self._object(_path_of(unit)), _PROPERTIES)
+        everything = properties.GetAll(_UNIT, timeout=_CALL_SECONDS)
+        kinds = {*TIED, *STOPS_ALONG}
+        return {
+            kind: frozenset(str(one) for one in everything.get(kind, ()) if str(one).endswith(".service"))
+            for kind in kinds
+        }
 
     def _property(self, path: object, interface: str, name: str) -> t.Any:
-        properties = self._dbus.Interface(self._bus.get_object(_NAME, path, introspect=False), _PROPERTIES)
+        properties = self._dbus.Interface(self._object(path), _PROPERTIES)
         return properties.Get(interface, name, timeout=_CALL_SECONDS)
 
-    # The loop's own thread.
+    def _object(self, path: object) -> t.Any:
+        return self._bus.get_object(_NAME, path, introspect=False)
 
-    def _connect(self) -> None:
-        from dbus.mainloop.glib import DBusGMainLoop  # noqa: PLC0415 (what needs no D-Bus does not import it)
+    def _connected(self, bus: t.Any) -> None:
+        import dbus  # noqa: PLC0415 (what needs no D-Bus does not import it)
 
-        self._bus = self._dbus.SystemBus(private=True, mainloop=DBusGMainLoop())
-        self._bus.set_exit_on_disconnect(False)  # libdbus would end this process in the middle of an update.
-        manager = self._bus.get_object(_NAME, _PATH, introspect=False)
-        self._manager = self._dbus.Interface(manager, _MANAGER)
-        self._bus.add_signal_receiver(self._job_removed, "JobRemoved", _MANAGER, _NAME, _PATH)
+        self._bus = bus
+        self._manager = dbus.Interface(self._object(_PATH), _MANAGER)
+        bus.add_signal_receiver(self._job_removed, "JobRemoved", _MANAGER, _NAME, _PATH)
         self._manager.Subscribe(timeout=_CALL_SECONDS)
 
     def _job_removed(self, _id: object, path: object, _unit: object, result: object) -> None:
         waiting = self._jobs.pop(str(path), None)
         if waiting is not None:
-            waiting.set_result(str(result))
+            waiting.set_result((str(result), time.monotonic()))
 
-    def _loop(self) -> None:
-        while True:
-            try:
-                work = self._work.get_nowait()
-            except queue.Empty:
-                self._glib.g_main_context_iteration(None, 1)
-                continue
-            if work is None:
-                break
-            work()
-        if self._bus is not None:
-            self._bus.close()
-
-    def _on_loop(self, function: t.Callable[[], _T], seconds: float = 2 * _CALL_SECONDS) -> _T:
-        """Run a function on the loop's thread and wait for what it returns.
-
-        Raises:
-            UnitError: D-Bus or systemd refused, or nothing answered.
-        """
-        answer: Future[_T] = Future()
-
-        def work() -> None:
-            if not answer.set_running_or_notify_cancel():
-                return  # Whoever asked has given up: a restart must not happen behind its back.
-            try:
-                answer.set_result(function())
-            except BaseException as error:  # noqa: BLE001 (whatever it is belongs to the caller, not to the loop)
-                answer.set_exception(error)
-
-        self._work.put(work)
-        self._glib.g_main_context_wakeup(None)
-        try:
-            return answer.result(timeout=seconds)
-        except FutureTimeoutError:
-            answer.cancel()
-            raise UnitError(f"systemd did not answer over D-Bus within {seconds:.0f} s") from None
-        except self._dbus.DBusException as error:
-            raise UnitError(f"systemd refused over D-Bus: {error.get_dbus_message()}") from None
+    def _on_loop(self, function: t.Callable[[], _T]) -> _T:
+        return self._loop.call(function, 2 * _CALL_SECONDS)
 
 
-def _load_glib() -> t.Any:
-    """GLib itself; Python's bindings for it are not needed to turn a main context."""
-    try:
-        glib = ctypes.CDLL("libglib-2.0.so.0")
-    except OSError as error:
-        raise UnitError(f"GLib, which dbus-python needs to receive signals, cannot be loaded: {error}") from None
-    glib.g_main_context_iteration.argtypes = [ctypes.c_void_p, ctypes.c_int]
-    glib.g_main_context_wakeup.argtypes = [ctypes.c_void_p]
-    glib.g_main_context_wakeup.restype = None
-    return glib
-
-
-def _load_dbus() -> t.Any:
-    try:
-        import dbus  # noqa: PLC0415 (what needs no D-Bus does not import it)
-    except ImportError:
-        raise MissingLibraryError("dbus", traceback.format_exc()) from None
-    return dbus
+def _path_of(unit: str) -> str:
+    """The unit's object; systemd loads the unit when it is asked for."""
+    return f"{_PATH}/unit/{bus_label(unit)}"

@@ -104,9 +104,9 @@ def system_bus(settings: Settings, stack: contextlib.ExitStack) -> t.Callable[[]
 
     def connect() -> Units:
         if not connected:
-            from .._edges.systemd import SystemBus  # noqa: PLC0415 (only where systemd is asked)
+            from .._edges.systemd import ServiceManager  # noqa: PLC0415 (only where systemd is asked)
 
-            connected.append(stack.enter_context(SystemBus(timeout=settings.timeout)))
+            connected.append(stack.enter_context(ServiceManager(timeout=settings.timeout)))
         return connected[0]
 
     return connect

@@ -15,7 +15,7 @@ from .._pure.ownership import Owner
 from .._pure.platforms import Platform
 from .._pure.questions import Question, RegistryUsage
 from .._pure.records import ContainerDetails, HostFacts, ImageRecord, ListedContainer
-from .._pure.units import JobOutcome, UnitFacts
+from .._pure.units import JobOutcome, UnitFacts, UnitLinks
 
 
 class Store(t.Protocol):
@@ -69,16 +69,26 @@ class Registry(t.Protocol):
 
 
 class Units(t.Protocol):
-    """systemd's manager. Every method raises C(UnitError)."""
+    """systemd's manager, of the system or of a user. Every method raises C(UnitError)."""
 
     def facts(self, units: t.Collection[str]) -> dict[str, UnitFacts]:
-        """The state of each unit; units that are not loaded are missing from the answer."""
+        """The state of each unit; one that has no unit file has the load state C(not-found), or is missing."""
 
     def owns(self, unit: str, pid: int) -> bool:
         """Whether systemd itself says that the process belongs to the unit."""
 
     def restart(self, units: t.Collection[str]) -> dict[str, JobOutcome]:
-        """Restart units side by side and wait for their jobs; called from several threads."""
+        """Restart units side by side and wait for their jobs; called from several threads.
+
+        A job that is late is cancelled (C(JobOutcome.cancelled)), and its unit waited for until it is active, inactive or
+        failed: cancelling a restart may leave it down.
+        """
+
+    def start(self, units: t.Collection[str]) -> dict[str, JobOutcome]:
+        """Start units side by side, in the same way: what a cancelled restart or a failed parent left down."""
+
+    def links(self, units: t.Collection[str]) -> dict[str, UnitLinks]:
+        """Which services share each unit's fate."""
 
     def reset_failed(self, units: t.Collection[str]) -> None:
         """Forget failures, so that a start limit does not refuse the way back."""

@@ -32,7 +32,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.records 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.references import Reference
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.registries import RegistriesConf
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.selection import Selection
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.units import JobOutcome, UnitFacts
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.units import JobOutcome, UnitFacts, UnitLinks
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.flow import Options, Update, World
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.report import Report, Row
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.parts import (
@@ -71,6 +71,7 @@ class Host:
         self.broken_later: set[str] = set()
         self.blind_looks = 0
         self.reset_refused = False
+        self.tied: dict[str, UnitLinks] = {}
         #: What the store was asked for, in the order in which it was.
         self.looks: list[str] = []
         #: What the registries were told to be ready for: the references, and how many threads will ask.
@@ -220,6 +221,20 @@ class Host:
     def restart(self, units: t.Collection[str]) -> dict[str, JobOutcome]:
         with self.lock:
             return {unit: JobOutcome(self._restart(self.services[unit]), 0.1) for unit in units}
+
+    def start(self, units: t.Collection[str]) -> dict[str, JobOutcome]:
+        with self.lock:
+            outcomes = {}
+            for unit in units:
+                self.log.append(("start", unit))
+                service = self.services[unit]
+                result = "done" if service.active_state == "active" else self._start(service)
+                service.active_state = "active" if result == "done" else "failed"
+                outcomes[unit] = JobOutcome(result, 0.1)
+            return outcomes
+
+    def links(self, units: t.Collection[str]) -> dict[str, UnitLinks]:
+        return {unit: self.tied.get(unit, UnitLinks()) for unit in units}
 
     def _begin(self, host: t.Callable[[], HostFacts], references: t.Collection[Reference], width: int) -> None:
         assert host().platform == self.platform
