@@ -27,8 +27,8 @@ from .report import Report, Row, row_warning, unchecked_warning
 from .resolve import resolve_all, with_one_image_per_tag
 
 if t.TYPE_CHECKING:
-    from .activate import Outcome
     from .groups import Member
+    from .outcomes import Outcome
 
 #: Is given a way to the host's facts, references, and how many threads will ask for them.
 Begin = t.Callable[[t.Callable[[], HostFacts], t.Collection[Reference], int], None]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._update import activate
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._update import gate
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look once whether a container runs. The wait for late ones is no parameter, and 15 seconds are too long here."""
-    monkeypatch.setattr(activate, "_APPEAR_SECONDS", 0.0)
+    monkeypatch.setattr(gate, "_APPEAR_SECONDS", 0.0)

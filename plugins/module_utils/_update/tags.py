@@ -1,0 +1,127 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""The names that one transaction moves, and how each of them comes back to where it was."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from dataclasses import dataclass
+
+from .._pure import names
+from .._pure.errors import StoreError
+from .._pure.records import Snapshot
+from .discover import local_names
+from .groups import Member
+from .protocols import Store
+
+
+@dataclass(frozen=True)
+class _Move:
+    """A name that was given to another image; C(before) is None where it is new."""
+
+    name: str
+    before: str | None
+    after: str
+
+
+class Tags:
+    """Moves tags for members, and remembers how to undo it. Units that share a tag must share one of these."""
+
+    def __init__(self, store: Store, snapshot: Snapshot) -> None:
+        self._store = store
+        self._snapshot = snapshot
+        self._tags = {name: image.id for name, image in local_names(snapshot.images).items()}
+        self._moves: dict[str, list[_Move]] = {}
+
+    def moved(self, member: Member) -> bool:
+        """Whether any name was moved for this member and not put back since."""
+        return member.unit in self._moves
+
+    def move(self, member: Member) -> None:
+        """Keep the running images under slots, then let the member's names point to the targets.
+
+        Raises:
+            StoreError: podman refused; what was moved until then is undone by C(undo).
+        """
+        for change in member.changes:
+            workload, target = change.workload, change.target
+            if workload.image_id in self._snapshot.images:
+                self._tag(member, t.cast("str", workload.image_id), names.slot(member.unit, target.name))
+            if target.pull is not None:
+                self._tag(member, t.cast("str", target.id), target.name)
+
+    def _tag(self, member: Member, image_id: str, name: str) -> None:
+        self._store.tag(image_id, name)
+        self._moves.setdefault(member.unit, []).append(_Move(name, self._tags.get(name), image_id))
+        self._tags[name] = image_id
+
+    def undo(self, member: Member) -> None:
+        """Let every name that was moved for this member point to where it did before, as far as it can be done."""
+        for move in reversed(self._moves.pop(member.unit, [])):
+            with contextlib.suppress(StoreError):  # A slot keeps an image too long, a tag is looked at by the caller.
+                if move.before is not None:
+                    self._store.tag(move.before, move.name)
+                    self._tags[move.name] = move.before
+                else:
+                    self._store.untag(move.after, move.name)
+                    self._tags.pop(move.name, None)
+
+    def keep_rejected(self, member: Member) -> None:
+        """Give the rejected images a name of ours: one that was built here may have no other copy."""
+        for change in member.changes:
+            if change.target.id is not None:
+                with contextlib.suppress(StoreError):  # The way back matters more.
+                    self._store.tag(change.target.id, names.rejected(member.unit, change.target.name))
+
+    def forget_rejected(self, member: Member) -> None:
+        """What an earlier run rejected is no longer in question once a newer image works."""
+        for change in member.changes:
+            name = names.rejected(member.unit, change.target.name)
+            if name in self._tags:
+                self.drop(self._tags[name], name)
+
+    def waves(self, members: t.Sequence[Member]) -> list[list[Member]]:
+        """Put together who can go back side by side: one tag cannot point to two old images at once.
+
+        Whoever ran what the tags point to now comes last, so that they end as they were before the run.
+        """
+        waves: list[tuple[dict[str, str | None], list[Member]]] = []
+        for member in members:
+            wanted = {change.target.name: change.workload.image_id for change in member.changes}
+            for taken, wave in waves:
+                if all(taken.get(name, image_id) == image_id for name, image_id in wanted.items()):
+                    taken.update(wanted)
+                    wave.append(member)
+                    break
+            else:
+                waves.append((wanted, [member]))
+        waves.sort(key=lambda one: sum(self._tags.get(name) == image_id for name, image_id in one[0].items()))
+        return [wave for _names, wave in waves]
+
+    def tag_old_images(self, member: Member) -> None:
+        """Let the member's names point to the images that it ran, whatever they pointed to before the run.
+
+        Raises:
+            StoreError: podman refused.
+        """
+        for change in member.changes:
+            old, name = t.cast("str", change.workload.image_id), change.target.name
+            if self._tags.get(name) != old:
+                self._store.tag(old, name)
+                self._tags[name] = old
+
+    def drop_pulled_names(self, member: Member) -> None:
+        """Take away the name that a pull by digest leaves: pruning would never remove it."""
+        for change in member.changes:
+            if change.target.pull is not None and change.target.id is not None:
+                self.drop(change.target.id, change.target.pull)
+
+    def drop(self, image_id: str, name: str) -> None:
+        """Take a name away. Whether it is gone already, or stays: neither changes what runs."""
+        with contextlib.suppress(StoreError):
+            self._store.untag(image_id, name)
