@@ -99,7 +99,13 @@ def units(ansible: Ansible, host: Host, entries: Sequence[Mapping[str, Any]], *o
     return play(ansible, host, given, entry="units", options=options)
 
 
-_WIPE = """marker='^# Managed by podfleet.autoupdate.container_units'
+_WIPE = """if [ -e /etc/systemd/system/podfleet-autoupdate.timer ]; then
+    systemctl disable --now podfleet-autoupdate.timer > /dev/null 2>&1
+fi
+rm -rf /etc/systemd/system/podfleet-autoupdate.* /usr/local/lib/podfleet-autoupdate \\
+    /etc/podfleet-autoupdate/timer.json /etc/podfleet-autoupdate/replaced-units \\
+    /etc/systemd/system/podman-auto-update.*.d/podfleet-autoupdate.conf
+marker='^# Managed by podfleet.autoupdate.container_units'
 files=$(grep -ls "$marker" /etc/systemd/system/*.service /etc/containers/systemd/* /etc/podfleet-autoupdate/kube/*)
 [ -n "$files" ] || exit 0
 units=$(for file in $files; do base=${file##*/}; case $base in
@@ -115,5 +121,5 @@ systemctl reset-failed
 
 
 def wipe(host: Host) -> None:
-    """Take away root's units that a test of the role left."""
+    """Take away root's units that a test of the role left, and the timer."""
     host.run(["sh", "-s"], input=_WIPE, timeout=120)

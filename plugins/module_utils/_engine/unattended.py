@@ -1,0 +1,150 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""The engine on its own, as a host's timer runs it: a file of settings in, lines for the journal out, an exit status.
+
+No Ansible is there. Started as C(engine.pyz FILE), or as C(engine.pyz --validate FILE), which only reads the settings and
+looks for the libraries.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import pathlib
+import typing as t
+from dataclasses import dataclass, fields, replace
+
+from .._pure.errors import EngineError, InputError, MissingLibraryError
+from .._pure.policies import Policy
+from .._pure.reasons import Status
+from .autoupdate import autoupdate
+from .settings import Access, Settings
+
+if t.TYPE_CHECKING:
+    from .._update.report import Report
+
+#: Nothing failed; something did, and the report says what; nothing could be done; the settings are of no use (sysexits.h).
+DONE, FAILED, UNABLE, MISCONFIGURED = 0, 1, 2, 78
+_LIBRARIES = {"dbus": "dbus-python", "requests": "requests"}
+_LONGEST = 1024 * 1024
+#: The priorities of sd-daemon(3), which journald takes from the beginning of a line.
+_ERROR, _WARNING, _NOTICE = "<3>", "<4>", "<5>"
+_TELLING = (Status.UPDATED, Status.ROLLED_BACK, Status.FAILED, Status.UNKNOWN, Status.HELD)
+
+
+@dataclass(frozen=True)
+class TimerSettings:
+    """What the file says; C(fail_on) are the statuses that make the run a failure."""
+
+    settings: Settings
+    fail_on: frozenset[str] = frozenset({"failed", "rolled_back"})
+
+
+def main(words: t.Sequence[str], say: t.Callable[[str], None] = print) -> int:
+    """Run once; returns the exit status."""
+    *options, path = words or ("",)
+    if options not in ([], ["--validate"]) or not path or path.startswith("-"):
+        say(f"{_ERROR}usage: engine.pyz [--validate] FILE")
+        return MISCONFIGURED
+    try:
+        wanted = parse_settings(_read(path), path)
+        _must_have_libraries()
+        if options:
+            return DONE
+        report = autoupdate(wanted.settings, check_mode=False)
+    except InputError as error:
+        say(f"{_ERROR}{error}")
+        return MISCONFIGURED
+    except MissingLibraryError as error:
+        say(f"{_ERROR}the Python library {_LIBRARIES.get(error.library, error.library)} is missing")
+        return UNABLE
+    except EngineError as error:
+        say(f"{_ERROR}{error.reason.value}: {error}")
+        return UNABLE
+    return _tell(report, wanted.fail_on, say)
+
+
+def parse_settings(body: bytes, where: str) -> TimerSettings:
+    """The settings of a timer: the parameters of image_autoupdate under the same names, as a JSON object.
+
+    Raises:
+        InputError: A name is unknown, or a value cannot be what is meant.
+    """
+    try:
+        document = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise InputError(f"{where} is not JSON") from None
+    if not isinstance(document, dict):
+        raise InputError(f"{where} is not a JSON object")
+    known = {one.name: getattr(Settings(), one.name) for one in fields(Settings) if one.name != "access"}
+    access = {"authfile": "", "ca_path": "", "validate_certs": True, "request_budget": 0}
+    given: dict[str, t.Any] = {}
+    reach: dict[str, t.Any] = {}
+    fail_on = TimerSettings(Settings()).fail_on
+    for name, value in document.items():
+        if name == "fail_on":
+            fail_on = frozenset(_words(where, name, value, {one.value for one in Status}))
+        elif name == "policies":
+            given[name] = frozenset(map(Policy, _words(where, name, value, {one.value for one in Policy})))
+        elif name in access:
+            reach[name] = _like(where, name, value, access[name])
+        elif name in known:
+            given[name] = _like(where, name, value, known[name])
+        else:
+            names = ", ".join(sorted([*known, *access, "fail_on"]))
+            raise InputError(f"{where}: there is no setting {name[:64]!r}; there are {names}")
+    return TimerSettings(replace(Settings(access=Access(**reach)), **given), fail_on)
+
+
+def _like(where: str, name: str, value: object, example: object) -> t.Any:
+    """A value of the same kind as the setting's default."""
+    if isinstance(example, tuple):
+        return tuple(_words(where, name, value, None))
+    kinds: tuple[type, ...] = (int, float) if type(example) is float else (type(example),)
+    if type(value) not in kinds:
+        wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[type(example)]
+        raise InputError(f"{where}: {name} must be {wanted}, not {json.dumps(value)[:64]}")
+    return value
+
+
+def _words(where: str, name: str, value: object, choices: t.Collection[str] | None) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise InputError(f"{where}: {name} must be a list of texts, not {json.dumps(value)[:64]}")
+    strange = [one for one in value if choices is not None and one not in choices]
+    if strange:
+        raise InputError(f"{where}: {name} may have {', '.join(sorted(choices or ()))}, not {strange[0][:64]!r}")
+    return value
+
+
+def _read(path: str) -> bytes:
+    try:
+        with pathlib.Path(path).open("rb") as file:
+            body = file.read(_LONGEST + 1)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    if len(body) > _LONGEST:
+        raise InputError(f"{path} has more than {_LONGEST} bytes")
+    return body
+
+
+def _must_have_libraries() -> None:
+    for library in _LIBRARIES:
+        if importlib.util.find_spec(library) is None:
+            raise MissingLibraryError(library, "")
+
+
+def _tell(report: Report, fail_on: t.Collection[str], say: t.Callable[[str], None]) -> int:
+    result = report.to_result(fail_on)
+    for warning in result["warned"]:
+        say(f"{_WARNING}{warning}")
+    for row, line in zip(report.rows, result["table"][1:]):
+        if row.finding.status in _TELLING:
+            say(f"{_ERROR if row.finding.status.value in fail_on else _NOTICE}{line}")
+            if row.finding.error:
+                say(f"{_WARNING}  {row.finding.error}")
+    say(f"{_ERROR if result['failed'] else _NOTICE}{result['msg']}")
+    return FAILED if result["failed"] else DONE

@@ -1,0 +1,132 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A timer's settings: what is taken, what is refused and how, and the exit statuses that need no containers."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine import unattended
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.settings import Settings
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.policies import Policy
+
+parse = unattended.parse_settings
+
+
+def _parsed(document: object) -> unattended.TimerSettings:
+    return parse(json.dumps(document).encode(), "timer.json")
+
+
+def test_without_settings_the_defaults_count() -> None:
+    parsed = _parsed({})
+    assert parsed.settings == Settings()
+    assert parsed.fail_on == {"failed", "rolled_back"}
+
+
+def test_every_setting_has_its_parameters_name() -> None:
+    parsed = _parsed(
+        {
+            "only": ["unit:web*"],
+            "exclude": ["image:*/db:*"],
+            "policies": ["local"],
+            "rollback": False,
+            "timeout": 90,
+            "parallel": 3,
+            "registry_parallel": 4,
+            "authfile": "/etc/auth.json",
+            "ca_path": "/etc/ca.pem",
+            "validate_certs": False,
+            "request_budget": 10,
+            "fail_on": ["unknown"],
+        }
+    )
+    settings = parsed.settings
+    assert (settings.only, settings.exclude) == (("unit:web*",), ("image:*/db:*",))
+    assert settings.policies == {Policy.LOCAL}
+    assert (settings.rollback, settings.timeout, settings.parallel, settings.registry_parallel) == (False, 90, 3, 4)
+    access = settings.access
+    assert (access.authfile, access.ca_path, access.validate_certs, access.request_budget) == (
+        "/etc/auth.json",
+        "/etc/ca.pem",
+        False,
+        10,
+    )
+    assert parsed.fail_on == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ([], "timer.json is not a JSON object"),
+        ({"onyl": []}, "there is no setting 'onyl'; there are authfile, "),
+        ({"credentials": []}, "there is no setting 'credentials'"),
+        ({"access": {}}, "there is no setting 'access'"),
+        ({"only": "web"}, 'only must be a list of texts, not "web"'),
+        ({"only": [1]}, "only must be a list of texts"),
+        ({"rollback": 1}, "rollback must be true or false, not 1"),
+        ({"parallel": True}, "parallel must be a whole number, not true"),
+        ({"parallel": 1.5}, "parallel must be a whole number, not 1.5"),
+        ({"timeout": "1"}, 'timeout must be a number, not "1"'),
+        ({"authfile": None}, "authfile must be a text, not null"),
+        ({"policies": ["image"]}, "policies may have local, registry, not 'image'"),
+        ({"fail_on": ["rolledback"]}, "fail_on may have "),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(document: object, told: str) -> None:
+    with pytest.raises(InputError) as refused:
+        _parsed(document)
+    assert told in str(refused.value)
+    assert str(refused.value).startswith("timer.json")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100000])
+def test_what_is_no_json_is_refused(body: bytes) -> None:
+    with pytest.raises(InputError, match=r"timer\.json is not JSON"):
+        parse(body, "timer.json")
+
+
+@pytest.mark.parametrize("words", [[], ["--validate"], ["--other", "file"], ["a", "b"]])
+def test_another_command_line_is_refused(words: list[str]) -> None:
+    said: list[str] = []
+    assert unattended.main(words, said.append) == unattended.MISCONFIGURED
+    assert said[0].startswith("<3>usage:")
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: pathlib.Path) -> None:
+    said: list[str] = []
+    assert unattended.main([str(tmp_path / "none.json")], said.append) == unattended.MISCONFIGURED
+    assert said == [f"<3>{tmp_path / 'none.json'} cannot be read: No such file or directory"]
+
+
+@pytest.fixture(name="file")
+def _file(tmp_path: pathlib.Path) -> pathlib.Path:
+    path = tmp_path / "timer.json"
+    path.write_text("{}", encoding="utf-8")
+    return path
+
+
+def test_validating_looks_for_the_libraries(file: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(unattended.importlib.util, "find_spec", lambda _name: object())
+    assert unattended.main(["--validate", str(file)], said.append) == unattended.DONE
+    monkeypatch.setattr(unattended.importlib.util, "find_spec", lambda name: None if name == "dbus" else object())
+    assert unattended.main(["--validate", str(file)], said.append) == unattended.UNABLE
+    assert said == ["<3>the Python library dbus-python is missing"]
+
+
+def test_what_the_engine_refuses_is_told(file: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    def refuse(*_arguments: t.Any, **_options: t.Any) -> t.NoReturn:
+        raise InputError("parallel must be between 1 and 100, not 0")
+
+    monkeypatch.setattr(unattended.importlib.util, "find_spec", lambda _name: object())
+    monkeypatch.setattr(unattended, "autoupdate", refuse)
+    assert unattended.main([str(file)], said.append) == unattended.MISCONFIGURED
+    assert said == ["<3>parallel must be between 1 and 100, not 0"]
