@@ -28,8 +28,10 @@ options:
   platform:
     description:
       - Operating system, architecture and, if need be, variant, such as V(linux/arm64) or V(linux/arm/v7).
-      - With it, a multi-platform image answers with the digest of the image for that platform, which takes two more
-        requests. Without it, it answers with its own.
+      - With it, a multi-platform image answers with the digest of the image for that platform, and any other
+        image with its own if it is for that platform. Where there is none for it, the lookup fails (C(not_found)).
+      - That takes two or three C(GET) requests, of which one or two count against a pull limit. Without it, the answer is
+        the digest of what the tag names, be it an image or an index.
     type: str
   credentials:
     description:

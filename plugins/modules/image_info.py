@@ -36,7 +36,8 @@ options:
         O(engine) says.
       - V(docker-archive:PATH[:REFERENCE|:@INDEX]), V(oci-archive:PATH[:NAME]), V(oci:PATH[:NAME]) and V(dir:PATH) read a
         file or folder. No container engine is needed for them, and layers are not unpacked. Without V(REFERENCE), V(INDEX)
-        or V(NAME), all images of the source are returned. An archive may be packed by gzip, bzip2 or xz, or by zstd where
+        or V(NAME), all images of the source are returned. V(PATH) is on the managed host, should be absolute, and ends at the
+        first colon. An archive may be packed by gzip, bzip2 or xz, or by zstd where
         the host's Python is 3.14 or has the library C(zstandard) or C(backports.zstd).
     type: list
     elements: str
@@ -51,8 +52,8 @@ options:
     default: podman
   platform:
     description:
-      - C(os/architecture) or C(os/architecture/variant). Images of another platform count as not there, and of a
-        multi-platform image this one is chosen.
+      - C(os/architecture) or C(os/architecture/variant). Images of another platform count as not there,
+        wherever they are, and of a multi-platform image this one is chosen.
       - Without it, a multi-platform image means the one for the managed host.
     type: str
   filters:

@@ -119,6 +119,47 @@ def test_a_docker_with_containerds_store_has_other_ids(host: Host, ansible: Ansi
     assert [(row["engine_id"], row["digest"], row["reason"]) for row in _rows(result)] == [(shown, shown, None)] * 3
 
 
+def test_an_image_of_another_platform_is_not_there(host: Host, ansible: Ansible, push: Push) -> None:
+    """Wherever it is: an image that no index offers is for one platform, whatever is asked for."""
+    web = push("info-image-only")
+    _pull(host, web.reference)
+    host.run(["mkdir", "-p", FOLDER])
+    host.run(["podman", "save", "--quiet", f"--output={FOLDER}/only.tar", web.reference])
+    queries = [f"docker://{web.reference}", web.reference, f"docker-archive:{FOLDER}/only.tar"]
+
+    other = _ask(ansible, host, name=queries, platform="linux/arm64")
+    same = _ask(ansible, host, name=queries, platform="linux/amd64")
+
+    assert [row["reason"] for row in _rows(other)] == ["not_found", "image_unknown", "image_unknown"]
+    assert not any(row["found"] or row["id"] for row in _rows(other))
+    assert _ids(same) == [id_of(web)] * 3
+
+
+def test_a_list_without_a_name_hides_no_image(host: Host, ansible: Ansible, push: Push) -> None:
+    """podman 4.3 refuses to show any image beside one that is empty."""
+    web = push("info-image-beside", labels={"team": "shop"})
+    _pull(host, web.reference)
+    name = "localhost/it/nameless:1"
+    host.run(["podman", "manifest", "create", name])
+    (listed,) = host.run(["podman", "images", "--quiet", "--no-trunc", name]).stdout.split()
+    host.run(["podman", "tag", web.reference, name])
+    try:
+        named = _ask(ansible, host, name=[web.reference, name, id_of(web)])
+        lists = _ask(ansible, host, name=listed.partition(":")[2], manifest_list=True)
+        everything = _ask(ansible, host)
+    finally:
+        host.run(["podman", "rmi", "--force", listed.partition(":")[2]], check=False)
+
+    rows = _rows(named)
+    assert [(row["id"], row["corrupted"], row["reason"]) for row in rows] == [(id_of(web), False, None)] * 3
+    assert {(row["labels"]["team"], row["platform"]["architecture"]) for row in rows} == {("shop", "amd64")}
+    (the_list,) = _rows(lists)
+    assert (the_list["engine_id"], the_list["is_manifest_list"], the_list["name"]) == (listed, True, None)
+    found = {row["engine_id"] or row["id"]: row for row in _rows(everything)}
+    assert found[listed]["is_manifest_list"]
+    assert not found[id_of(web)]["corrupted"]
+
+
 _DAMAGE = """
 import json, pathlib, sys
 root, image = pathlib.Path("/var/lib/containers/storage"), sys.argv[1]

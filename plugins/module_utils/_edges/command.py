@@ -105,7 +105,8 @@ class Command:
 
     def failure(self, done: process.Completed, *arguments: str, reason: Reason | None = None) -> StoreError:
         """The error for a program that ended badly, with what it said itself."""
-        return StoreError(f"{self.name} {arguments[0]} {arguments[-1][:200]}: {_message(done)}", reason or self.reason)
+        named = [arguments[0], *(one[:200] for one in arguments[1:][-1:])]
+        return StoreError(f"{' '.join([self.name, *named])}: {_message(done)}", reason or self.reason)
 
 
 def podman_info(podman: Command) -> t.Any:

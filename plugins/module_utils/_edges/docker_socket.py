@@ -57,13 +57,15 @@ class DockerSocket:
         )
 
     def _get(self, path: str) -> dict[str, t.Any] | None:
-        connection = _UnixConnection(_path(os.environ.get("DOCKER_HOST") or ""))
+        place = _path(os.environ.get("DOCKER_HOST") or "")
+        connection = _UnixConnection(place)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
             body = answer.read(_LONGEST + 1)
         except (OSError, http.client.HTTPException) as error:
-            raise ImageError(f"dockerd cannot be asked: {error}", Reason.ENGINE_FAILED) from None
+            said = (error.strerror if isinstance(error, OSError) else None) or error
+            raise ImageError(f"dockerd cannot be asked at {printable(place)}: {said}", Reason.ENGINE_FAILED) from None
         finally:
             connection.close()
         if answer.status == _NOT_FOUND:

@@ -32,6 +32,7 @@ _WITH_VARIANTS = frozenset({"arm", "arm64", "amd64"})
 #: A filter that all images pass and damaged ones do not: podman 4.3 fails without one where an image is damaged.
 _ONLY_SOUND = "--filter=label!=io.github.podfleet.autoupdate.none"
 _UNKNOWN = "image not known"
+_OF_A_LIST = ("choosing image instance", "no image found in manifest list")
 
 
 class PodmanImages:
@@ -160,7 +161,19 @@ class PodmanImages:
             return {**self._inspect(keys[:middle]), **self._inspect(keys[middle:])}
         if _UNKNOWN in done.errors:
             return {}
-        return {keys[0]: replace(self._known[keys[0]], corrupted=True, reason=Reason.CORRUPTED)}
+        return {keys[0]: self._not_shown(keys[0], done.errors)}
+
+    def _not_shown(self, key: str, errors: str) -> ImageFacts:
+        """An image that podman refuses to show: a damaged one, unless it stumbles over a manifest list beside it.
+
+        podman 4.3 looks for the image's parent among all that have no name, and gives up at a list that holds nothing for
+        this host. Then the image's own config tells what podman does not.
+        """
+        facts, image = self._known[key], self._stored.get(key)
+        config = self._files.config(image) if image and any(word in errors for word in _OF_A_LIST) else None
+        if config is None:
+            return replace(facts, corrupted=True, reason=Reason.CORRUPTED)
+        return replace(facts, platform=config.platform, created=config.created, labels=config.labels)
 
     def _damaged(self, name: str) -> str | None:
         """The image that podman refuses to show for a short name, because it is damaged."""

@@ -88,7 +88,7 @@ class Repository:
         )
 
     def _refusal(self, answer: Answer, name: str) -> RegistryError:
-        said = f"{self.host.name} answers {answer.status} for {self._name}:{name}"
+        said = f"{self.host.name} answers {answer.status} for {self._name}{'@' if is_digest(name) else ':'}{name}"
         if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
             return RegistryError(f"{said}; {hint(self._credential)}", Reason.AUTH_REQUIRED)
         if answer.status == _NOT_FOUND:

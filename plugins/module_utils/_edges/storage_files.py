@@ -18,7 +18,7 @@ import pathlib
 import typing as t
 
 from .._pure import podman_images
-from .._pure.image_configs import ImageConfigError, parse_config
+from .._pure.image_configs import ImageConfig, ImageConfigError, parse_config
 from .._pure.platforms import Platform
 from .._pure.podman_images import StoredImage
 
@@ -43,13 +43,18 @@ class StorageFiles:
 
     def platform(self, image: StoredImage) -> Platform | None:
         """The platform with its variant, which podman's command leaves out."""
+        config = self.config(image)
+        return config.platform if config else None
+
+    def config(self, image: StoredImage) -> ImageConfig | None:
+        """The image's config."""
         for folder in self._folders if image.config_digest else ():
             # How containers/storage names what is kept under a name that is not plain.
             name = "=" + base64.b64encode(str(image.config_digest).encode()).decode()
             body = _read(folder / image.engine_id[len("sha256:") :] / name, _LARGEST_CONFIG)
             if body is not None:
                 try:
-                    return parse_config(body).platform
+                    return parse_config(body)
                 except ImageConfigError:
                     return None
         return None

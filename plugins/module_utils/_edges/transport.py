@@ -32,6 +32,7 @@ _LONGEST_BODY = 4 * 1024 * 1024
 _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _BAD_REQUEST = 400
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
 _RESETS = ("ConnectionResetError", "RemoteDisconnected", "IncompleteRead", "BrokenPipeError", "ConnectionAbortedError")
 
 
@@ -231,7 +232,7 @@ class Connection:
         if isinstance(error, exceptions.ProxyError):
             return RegistryError(f"the proxy for {host} refuses: {_cause(error)}", Reason.REGISTRY_UNREACHABLE)
         if isinstance(error, exceptions.SSLError):
-            return RegistryError(f"TLS with {host} failed: {_cause(error)}", Reason.TLS)
+            return RegistryError(f"TLS with {host} failed: {_cause(error)}{_remedy(error)}", Reason.TLS)
         if isinstance(error, exceptions.Timeout):
             return self._late(url, self._timeout)
         if isinstance(error, (exceptions.ConnectionError, exceptions.ChunkedEncodingError)):
@@ -243,6 +244,16 @@ class Connection:
 
     def _late(self, url: str, seconds: float) -> RegistryError:
         return RegistryError(f"{_shown(url)} did not answer within {seconds:g} s", Reason.REGISTRY_UNREACHABLE)
+
+
+def _remedy(error: Exception) -> str:
+    """What to do where a server answers TLS in plain text: OpenSSL's words for it, which changed with 3.2."""
+    if not any(word in repr(error).upper().replace(" ", "_") for word in _NO_TLS):
+        return ""
+    return (
+        "; it seems to speak plain HTTP. If that is meant, say insecure = true for it in registries.conf, where podman and"
+        " modules heed it, or set validate_certs: false"
+    )
 
 
 def _session(requests: t.Any, context: ssl.SSLContext, width: int, ahead: Ahead) -> t.Any:

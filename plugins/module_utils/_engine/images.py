@@ -12,6 +12,7 @@ import os
 import typing as t
 from dataclasses import asdict, dataclass, field
 
+from .._edges import containers_conf
 from .._edges.command import Command, podman_info
 from .._edges.credentials import CredentialFiles
 from .._images.found import Image
@@ -130,7 +131,10 @@ def _archives() -> Archives:
 
 
 def _registry(access: Access) -> Registry:
-    """registries.conf is read by podman; where there is none, there is no such file to heed either."""
+    """registries.conf is read by podman; where there is none, there is no such file to heed either.
+
+    A podman that fails is passed over where no such file could block a registry or lead elsewhere.
+    """
     files = CredentialFiles(access.credentials, access.authfile)
     conf = RegistriesConf()
     try:
@@ -138,7 +142,11 @@ def _registry(access: Access) -> Registry:
     except EngineError:
         pass
     else:
-        conf = records.host_facts(podman_info(podman)).registries
+        try:
+            conf = records.host_facts(podman_info(podman)).registries
+        except EngineError:
+            if containers_conf.may_lead_elsewhere():
+                raise
     return registry_client(access, files, conf, REGISTRY_WIDTH)
 
 

@@ -12,13 +12,14 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 from .._edges.credentials import CredentialFiles
-from .._pure.errors import EngineError, ImageError
+from .._pure.errors import EngineError, ImageError, RegistryError
+from .._pure.image_facts import ImageFacts
 from .._pure.image_names import parse_image_name
 from .._pure.platforms import Platform
-from .._pure.questions import Question
 from .._pure.reasons import Reason
 from .._pure.references import Reference
 from .._pure.registries import RegistriesConf
+from .._pure.texts import printable
 from .settings import LONGEST_TIMEOUT, REGISTRY_SECONDS, REGISTRY_WIDTH, Access, must_be_in_range, must_be_reachable
 
 
@@ -27,8 +28,9 @@ def remote_digests(
 ) -> list[str | EngineError]:
     """The digest that each name answers with in its registry, in their order, or why it could not be told.
 
-    With a C(platform), of an index that of the platform's own image. C(timeout) bounds each request, in seconds. No
-    registries.conf is read: registries are asked over HTTPS, by the name that a reference has.
+    With a C(platform), of an index that of the platform's own image, and C(not_found) where there is none for it. C(timeout)
+    bounds each request, in seconds. No registries.conf is read: registries are asked over HTTPS, by the name that a
+    reference has.
 
     Raises:
         InputError: A setting is unusable.
@@ -51,10 +53,9 @@ def remote_digests(
             reference = _reference(name)
             if wanted is None:
                 return client.digest(reference).digest
-            found = client.resolve(Question(reference, wanted, frozenset()))
+            return _of_platform(client.describe(reference, wanted), wanted)
         except EngineError as error:
             return error
-        return found.platform_digest or found.digest
 
     distinct = list(dict.fromkeys(names))
     if not distinct:
@@ -62,6 +63,15 @@ def remote_digests(
     with ThreadPoolExecutor(max_workers=min(REGISTRY_WIDTH, len(distinct))) as pool:
         answers = dict(zip(distinct, pool.map(ask, distinct)))
     return [answers[name] for name in names]
+
+
+def _of_platform(found: ImageFacts, wanted: Platform) -> str | EngineError:
+    """The image's own digest, which an index has beside its own; only the image's config tells its platform surely."""
+    if found.platform is not None and not wanted.runs(found.platform):
+        there = printable(str(found.platform))
+        return RegistryError(f"there is no image for {wanted}, but for {there}", Reason.NOT_FOUND)
+    own = found.digests - {found.digest}
+    return next(iter(own), str(found.digest))
 
 
 def _reference(name: str) -> Reference:

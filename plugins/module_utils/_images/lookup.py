@@ -13,11 +13,14 @@ import enum
 import typing as t
 from dataclasses import dataclass
 
-from .._pure.errors import EngineError, ImageError
+from .._pure.errors import EngineError, ImageError, RegistryError
+from .._pure.image_facts import ImageFacts
 from .._pure.image_names import Source, Transport, parse_image_name
 from .._pure.platforms import Platform
 from .._pure.questions import RegistryUsage
+from .._pure.reasons import Reason
 from .._pure.references import DOCKER_TRANSPORT, Reference
+from .._pure.texts import printable
 from . import in_engine, in_podman
 from .found import Image, Outcome
 from .protocols import Archives, EngineStore, PodmanStore, Registry
@@ -150,9 +153,13 @@ class LookUp:
     def _in_archive(self, query: str) -> list[Outcome]:
         source = t.cast("Source", parse_image_name(query))
         try:
-            return [Image(one) for one in self._world.archives()(source, self._wanted)]
+            images = self._world.archives()(source, self._wanted)
         except EngineError as error:
             return [error]
+        fitting = [one for one in images if self._fits(one)]
+        if images and not fitting:
+            return [ImageError(f"{printable(query)}: {self._others(images)}", Reason.IMAGE_UNKNOWN)]
+        return [Image(one) for one in fitting]
 
     def _in_registries(self, queries: t.Sequence[str]) -> tuple[dict[str, list[Outcome]], tuple[RegistryUsage, ...]]:
         """Many at once. A missing library is no answer of a registry: it ends the run, and may be mended by another Python."""
@@ -167,9 +174,20 @@ class LookUp:
     def _described(self, registry: Registry, query: str) -> Outcome:
         reference: Reference = t.cast("Reference", parse_image_name(query))
         try:
-            return Image(registry.describe(reference, self._wanted), reference.name)
+            facts = registry.describe(reference, self._wanted)
         except EngineError as error:
             return error
+        if not self._fits(facts):
+            return RegistryError(f"{printable(query)}: {self._others([facts])}", Reason.NOT_FOUND)
+        return Image(facts, reference.name)
+
+    def _fits(self, facts: ImageFacts) -> bool:
+        """Whether an image that no index offered is one for the platform, where one was asked for."""
+        return self._platform is None or facts.platform is None or self._platform.runs(facts.platform)
+
+    def _others(self, images: t.Iterable[ImageFacts]) -> str:
+        there = sorted({str(one.platform) for one in images})
+        return f"there is no image for {self._platform}, but for {printable(', '.join(there))}"
 
     def _store(self) -> EngineStore:
         return self._world.docker() if self._engine is Engine.DOCKER else self._world.cri()

@@ -116,7 +116,9 @@ def _entries(held: Documents) -> tuple[_Entry, ...]:
     if not held.has(_INDEX):
         if held.has("manifest.json"):
             raise invalid("it is no OCI layout; name it with docker-archive: if it is a file, with dir: if a folder")
-        raise invalid("it holds no index.json, so it is no OCI layout")
+        raise invalid(
+            "it holds no index.json, so it is no OCI layout, which is the folder that has oci-layout and blobs/ too"
+        )
     try:
         document = load_object(held.read(_INDEX), _INDEX)
     except DocumentError as error:

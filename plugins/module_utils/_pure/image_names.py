@@ -89,6 +89,8 @@ def parse_image_name(text: str) -> ImageName:
     Raises:
         ImageError: C(bad_reference), C(bad_id) or C(unsupported_transport).
     """
+    if not text.strip():
+        raise _bad(text, "invalid reference format, for it is empty")
     transport, colon, rest = text.partition(":")
     if colon and transport in _OTHER_TRANSPORTS:
         raise ImageError(

@@ -82,6 +82,12 @@ class Platform:
         same = (self.os, self.architecture) == (other.os, other.architecture)
         return same and (not self.variant or not other.variant or self.variant == other.variant)
 
+    def runs(self, other: Platform) -> bool:
+        """Whether an image of the other platform would be taken from an index for this one: lower variants will do too."""
+        if (self.os, self.architecture) != (other.os, other.architecture):
+            return False
+        return not self.variant or not other.variant or other.variant in self.variants_in_order()
+
     def variants_in_order(self) -> tuple[str, ...]:
         """The variants that satisfy this platform, best first."""
         known = _VARIANTS.get(self.architecture, ())

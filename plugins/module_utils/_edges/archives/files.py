@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import stat
 import typing as t
 
@@ -34,7 +35,17 @@ def is_folder(path: str) -> bool:
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
     except (OSError, ValueError) as error:
-        raise unreadable(error, "it") from None
+        raise unreadable(error, what_is(path)) from None
+
+
+def what_is(path: str) -> str:
+    """How messages name a source: by the path that is opened, which a colon or another folder can make a surprise."""
+    given = pathlib.Path(path)
+    return (
+        path
+        if given.is_absolute()
+        else f"{pathlib.Path.cwd() / given} (the path is not absolute, and ~ means nothing in it)"
+    )
 
 
 @contextlib.contextmanager
@@ -46,7 +57,11 @@ def opened(path: str, what: str) -> t.Iterator[int]:
     """
     try:
         # Opening a pipe would wait for its other end, and opening a device can do anything: look first.
-        regular = stat.S_ISREG(os.stat(path).st_mode)
+        found = os.stat(path)
+        regular = stat.S_ISREG(found.st_mode)
+        # A file of the kernel's (proc(5)) says so too; reading one can wait for ever, or do something.
+        if regular and not found.st_size:
+            raise invalid(f"{printable(what)} is empty")
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC) if regular else -1
     except (OSError, ValueError) as error:
         raise unreadable(error, what) from None

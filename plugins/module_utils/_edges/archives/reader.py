@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import typing as t
 
 from ..._pure.archive_contents import Documents, invalid
@@ -68,10 +69,14 @@ def _dir(source: Source, platform: Platform) -> tuple[ImageFacts, ...]:
 def _must_be_packed(source: Source) -> None:
     if files.is_folder(source.path):
         raise invalid("it is a folder and no archive; name an unpacked OCI layout with oci:, podman's folder with dir:")
+    if not pathlib.Path(source.path).is_file():
+        raise invalid("it is no regular file, but a pipe, a socket or a device")
 
 
 def _must_be_a_folder(source: Source) -> None:
     if not files.is_folder(source.path):
+        if not pathlib.Path(source.path).is_file():
+            raise invalid("it is no folder and no regular file, but a pipe, a socket or a device")
         raise invalid("it is no folder; name an archive with oci-archive: or docker-archive:")
 
 

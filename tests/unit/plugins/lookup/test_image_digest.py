@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import typing as t
 
@@ -51,9 +52,26 @@ def _look_up(*terms: t.Any, **options: t.Any) -> list[str]:
     return plugin.run(list(terms), {}, **{"validate_certs": False, **options})
 
 
+def _image(platform: str) -> tuple[bytes, bytes]:
+    """A config, and the manifest that names it."""
+    config = json.dumps(dict(zip(("os", "architecture", "variant"), platform.split("/")))).encode()
+    return config, json.dumps({"schemaVersion": 2, "config": {"digest": digest_of(config)}, "layers": []}).encode()
+
+
 def _serve(asked: Asked) -> Reply:
     body = MANIFEST if asked.path.endswith(DIGEST) else _INDEX
     return manifest(body, digest_of(body))
+
+
+def _holding(tag: bytes, *bodies: bytes) -> t.Callable[[Asked], Reply]:
+    """A registry whose only tag is the first body."""
+
+    def answer(asked: Asked) -> Reply:
+        name = asked.path.rpartition("/")[2]
+        body = {digest_of(one): one for one in (tag, *bodies)}.get(name, tag)
+        return Reply(200, {}, body) if "/blobs/" in asked.path else manifest(body, digest_of(body))
+
+    return answer
 
 
 def test_a_tag_is_told_by_one_head() -> None:
@@ -63,8 +81,36 @@ def test_a_tag_is_told_by_one_head() -> None:
 
 
 def test_a_platform_asks_for_its_own_image() -> None:
-    with Server(_serve) as server:
-        assert _look_up(f"docker://{server.address}/team/app:1", platform="linux/amd64") == [DIGEST]
+    config, image = _image("linux/amd64")
+    index = index_of(("linux/arm64", "sha256:" + "0f" * 32), ("linux/amd64", digest_of(image)))
+    with Server(_holding(index, image, config)) as server:
+        assert _look_up(f"docker://{server.address}/team/app:1", platform="linux/amd64") == [digest_of(image)]
+        assert server.methods == ["GET"] * 3
+        with pytest.raises(AnsibleLookupError, match=r"no image for linux/s390x .*\(not_found\)"):
+            _look_up(f"{server.address}/team/app:1", platform="linux/s390x")
+
+
+@pytest.mark.parametrize(
+    ("is_for", "wanted", "answers"),
+    [
+        ("linux/amd64", "linux/amd64", True),
+        ("linux/amd64", "linux/x86_64", True),
+        ("linux/arm/v6", "linux/arm/v7", True),
+        ("linux/arm/v7", "linux/arm/v6", False),
+        ("linux/arm64/v8", "linux/arm64", True),
+        ("linux/amd64", "linux/arm64", False),
+        ("windows/amd64", "linux/amd64", False),
+    ],
+)
+def test_an_image_for_one_platform_answers_for_that_one_alone(is_for: str, wanted: str, answers: bool) -> None:
+    config, image = _image(is_for)
+    with Server(_holding(image, config)) as server:
+        name = f"{server.address}/team/app:1"
+        if answers:
+            assert _look_up(name, platform=wanted) == [digest_of(image)]
+        else:
+            with pytest.raises(AnsibleLookupError, match=rf"no image for {wanted}, but for {is_for} \(not_found\)"):
+                _look_up(name, platform=wanted)
 
 
 def test_references_are_answered_in_their_order_and_asked_once() -> None:

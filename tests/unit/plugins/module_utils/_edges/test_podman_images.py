@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import pathlib
 import typing as t
@@ -15,6 +16,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.podman_images import PodmanImages
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import StoreError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.manifests import Index
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
 
 _SCRIPT = """#!/usr/bin/env python3
@@ -142,6 +144,26 @@ def test_damage_that_no_listing_shows_is_found_by_halving(world: World) -> None:
     assert len(world.calls()) == 1 + 2 * 6
 
 
+def test_a_list_that_podman_4_3_stumbles_over_damages_no_image(world: World) -> None:
+    """It shows no image at all then; what it does not tell stands in the images' own configs."""
+    store = world.has(3, broken=[0, 1, 2], version="4.3.1")
+    script = world.folder / "podman"
+    script.write_text(
+        _SCRIPT.replace("Error: layer not known", "Error: choosing image instance: no image found in manifest list"),
+        encoding="utf-8",
+    )
+    config = json.dumps({"os": "linux", "architecture": "arm", "variant": "v7", "config": {"Labels": {"a": "b"}}})
+    for number in (0, 1):
+        folder = world.folder / "overlay-images" / _hex(number)
+        folder.mkdir()
+        (folder / f"={base64.b64encode(_id(number).encode()).decode()}").write_text(config, encoding="utf-8")
+    store.look()
+    details = store.details(map(_id, range(3)))
+    assert [details[_id(number)].corrupted for number in range(3)] == [False, False, True]
+    assert details[_id(0)].platform == Platform("linux", "arm", "v7")
+    assert (details[_id(1)].labels, details[_id(1)].tags) == ({"a": "b"}, ("localhost/1:1",))
+
+
 def test_what_has_vanished_is_missing(world: World) -> None:
     store = world.has(3)
     store.look()
@@ -191,7 +213,7 @@ def test_a_store_that_cannot_be_listed_at_all_is_an_error(world: World) -> None:
         encoding="utf-8",
     )
     (world.folder / "overlay-images" / "images.json").unlink()
-    with pytest.raises(StoreError, match="Error: locked"):
+    with pytest.raises(StoreError, match=r"^podman images: Error: locked"):
         store.look()
 
 

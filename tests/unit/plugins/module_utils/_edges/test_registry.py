@@ -233,7 +233,7 @@ def test_refusals_have_a_reason_and_name_what_was_asked(case: Refusal) -> None:
 
 def test_a_manifest_that_is_gone_between_two_requests_is_not_found() -> None:
     with Server(lambda asked: manifest() if asked.method == "HEAD" else Reply(404)) as server:
-        with pytest.raises(RegistryError, match=f"answers 404 for team/app:{DIGEST}") as caught:
+        with pytest.raises(RegistryError, match=f"answers 404 for team/app@{DIGEST}") as caught:
             resolve(server.address)
         assert caught.value.reason is Reason.NOT_FOUND
 

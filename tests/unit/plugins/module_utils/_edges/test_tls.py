@@ -57,6 +57,15 @@ def _context(authority: trustme.CA, name: str = "127.0.0.1") -> ssl.SSLContext:
     return context
 
 
+def test_a_registry_that_speaks_plain_http_is_said_so() -> None:
+    with Server(always(manifest())) as server, pytest.raises(RegistryError) as caught:
+        resolve(server.address, insecure=False)
+    assert caught.value.reason is Reason.TLS
+    assert "seems to speak plain HTTP" in str(caught.value)
+    assert "insecure = true for it in registries.conf" in str(caught.value)
+    assert "validate_certs: false" in str(caught.value)
+
+
 def test_a_certificate_of_the_tasks_ca_is_trusted(authority: trustme.CA, ca_path: str) -> None:
     with Server(always(manifest()), _context(authority)) as server:
         asking = client(server.address, insecure=False, tls=TlsOptions(ca_path=ca_path), width=1)
@@ -70,6 +79,7 @@ def test_a_certificate_of_an_unknown_ca_is_not_trusted(authority: trustme.CA) ->
         resolve(server.address, insecure=False, credentials={server.address: USER})
     assert caught.value.reason is Reason.TLS
     assert "certificate verify failed" in str(caught.value)
+    assert "plain HTTP" not in str(caught.value)
     assert len(str(caught.value)) < 300
     assert server.asked == []
 

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import process
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import containers_conf, process
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.images import (
     ImageReport,
     ImageSettings,
@@ -91,6 +91,27 @@ def test_what_cannot_be_meant_is_refused(refused: Refused) -> None:
 def test_an_empty_list_of_names_asks_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "find_program", lambda _name: None)
     assert image_info(ImageSettings(names=())).to_result()["images"] == []
+
+
+@pytest.mark.parametrize("blocks", [False, True])
+def test_a_podman_that_fails_keeps_no_registry_from_being_asked_unless_its_files_could_say_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, blocks: bool
+) -> None:
+    podman = tmp_path / "podman"
+    podman.write_text("#!/bin/sh\necho 'Error: database is locked' >&2\nexit 125\n", encoding="utf-8")
+    podman.chmod(0o755)
+    conf = tmp_path / "registries.conf"
+    conf.write_text('[[registry]]\nlocation = "x.invalid"\n' + "blocked = true\n" * blocks, encoding="utf-8")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", str(conf))
+    monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF_DIR", str(tmp_path / "none"))
+    monkeypatch.setattr(containers_conf, "_SYSTEM", tmp_path / "none")
+    monkeypatch.setattr(containers_conf, "_VENDORS", tmp_path / "none")
+    result = image_info(ImageSettings(names=("docker://127.0.0.1:1/x", "web:1"))).to_result()
+    first, second = result["images"]
+    assert first["reason"] == ("store_failed" if blocks else "registry_unreachable")
+    assert second["reason"] == "store_failed"
+    assert "podman info --format=json: Error: database is locked" in second["error"]
 
 
 @pytest.mark.parametrize("engine", ["podman", "docker", "cri"])

@@ -92,7 +92,8 @@ class Store:
 class Registry:
     """Holds one repository; counts nothing twice."""
 
-    def __init__(self) -> None:
+    def __init__(self, only: Platform | None = None) -> None:
+        self.only = only
         self.asked: list[str] = []
 
     def describe(self, reference: Reference, platform: Platform) -> ImageFacts:
@@ -101,7 +102,7 @@ class Registry:
             raise RegistryError("no such place", Reason.REGISTRY_UNREACHABLE)
         if reference.path != "team/web":
             raise RegistryError("no such repository", Reason.NOT_FOUND)
-        return _image(1, platform=platform, source="registry")
+        return _image(1, platform=self.only or platform, source="registry")
 
     def usage(self) -> tuple[RegistryUsage, ...]:
         return (RegistryUsage("quay.io", len(self.asked), 0, 0, 0, None, None),)
@@ -220,6 +221,32 @@ def test_a_platform_passes_over_images_of_others() -> None:
     docker = Given(docker=Store(held)).look_up(Engine.DOCKER, platform=_ARM)
     assert _ids(docker.names(["localhost/a:1", "localhost/b:1"])) == [None, _id(2)]
     assert _ids(docker.everything(())) == [_id(2)]
+
+
+def test_a_platform_passes_over_images_of_others_in_archives_and_registries() -> None:
+    """A lower variant will do, as it does where an index offers it."""
+    v6, v7 = Platform("linux", "arm", "v6"), Platform("linux", "arm", "v7")
+    none = replace(_image(4), platform=None)
+    archives = {
+        "/both": [_image(1), _image(2, platform=_ARM)],
+        "/amd": [_image(1), _image(3)],
+        "/v6": [_image(5, platform=v6)],
+        "/none": [none],
+        "/empty": [],
+    }
+
+    def asked(platform: Platform | None, *queries: str) -> Answer:
+        return Given(archives=archives, registry=Registry(_HOST)).look_up(platform=platform).names(queries)
+
+    answer = asked(_ARM, "oci:/both", "docker-archive:/amd", "dir:/none", "oci:/empty", "docker://quay.io/team/web")
+    assert _ids(answer) == [_id(2), None, _id(4), None]
+    assert _reasons(answer) == [None, Reason.IMAGE_UNKNOWN, None, Reason.NOT_FOUND]
+    said = [str(entry.outcome) for entry in answer.entries if isinstance(entry.outcome, EngineError)]
+    assert all("there is no image for linux/arm64, but for linux/amd64" in one for one in said)
+    assert _ids(asked(v7, "dir:/v6")) == [_id(5)]
+    assert _ids(asked(Platform("linux", "arm", "v5"), "dir:/v6")) == [None]
+    anything = asked(None, "oci:/both", "dir:/v6", "docker://quay.io/team/web")
+    assert _ids(anything) == [_id(1), _id(2), _id(5), _id(1)]
 
 
 def test_an_image_that_goes_between_two_questions_is_not_there() -> None:

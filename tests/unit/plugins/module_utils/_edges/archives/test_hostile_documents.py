@@ -73,7 +73,7 @@ def test_a_list_of_images_that_is_none(tmp_path: pathlib.Path, body: bytes, said
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"", "not JSON"),
+        (b" ", "not JSON"),
         (b'{"a":' * 100_000, "not JSON"),
         (b"[]", "not a JSON object"),
         (b"{}", "no list"),

@@ -160,13 +160,41 @@ def test_a_path_that_leads_to_no_file(tmp_path: pathlib.Path) -> None:
     for path in (tmp_path / "pipe", "/dev/zero"):
         assert "no regular file" in refused_as_invalid(f"docker-archive:{path}")
     assert "is a folder" in refused_as_invalid(f"docker-archive:{tmp_path}")
-    assert "no folder" in refused_as_invalid(f"oci:{file_of(tmp_path, b'x')}")
+    assert "with oci-archive:" in refused_as_invalid(f"oci:{file_of(tmp_path, b'x')}")
+    assert refused_as_invalid(f"oci:{tmp_path / 'pipe'}").endswith("no regular file, but a pipe, a socket or a device")
+    (tmp_path / "folder").mkdir()
+    assert "the folder that has oci-layout and blobs/ too" in refused_as_invalid(f"oci:{tmp_path / 'folder'}")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     for name in ("oci:", "dir:", "oci-archive:"):
         for path in (tmp_path / "loop", tmp_path / "gone", tmp_path / "archive" / "x", "x" * 4000):
             with pytest.raises(ImageError) as refused:
                 read(f"{name}{path}")
             assert refused.value.reason is Reason.ARCHIVE_UNREADABLE
+
+
+def test_files_that_say_they_are_empty_are_not_read(tmp_path: pathlib.Path) -> None:
+    """Those of the kernel do: a read of /proc/kmsg waits for the kernel's next message."""
+    (tmp_path / "nothing").touch()
+    for path in (tmp_path / "nothing", "/proc/kmsg", "/proc/self/environ"):
+        assert refused_as_invalid(f"docker-archive:{path}").endswith("it is empty")
+    (tmp_path / "index.json").touch()
+    assert refused_as_invalid(f"oci:{tmp_path}").endswith("index.json is empty")
+    for path in ("/proc", "/proc/self"):
+        assert "holds no index.json" in refused_as_invalid(f"oci:{path}")
+
+
+def test_the_path_that_was_opened_is_named(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A colon ends it, and it is nothing but a path: the shell's ~ is a folder of that name."""
+    monkeypatch.chdir(tmp_path)
+    for name, opened in (
+        (f"docker-archive:{tmp_path}/app:1.tar", f"{tmp_path}/app cannot be read"),
+        ("docker-archive:app.tar", f"{tmp_path}/app.tar (the path is not absolute"),
+        ("oci:~/layout", f"{tmp_path}/~/layout (the path is not absolute"),
+    ):
+        with pytest.raises(ImageError) as refused:
+            read(name)
+        assert opened in str(refused.value)
+        assert refused.value.reason is Reason.ARCHIVE_UNREADABLE
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
