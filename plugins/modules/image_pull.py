@@ -53,6 +53,8 @@ options:
         for them. They are loaded unless their image is there already by its ID. A source that holds several images must
         say which one, by C(:reference) or C(:@index). V(containers-storage:) means the user's own store, so
         there is nothing to copy and the image has to be there.
+      - podman 4.3 cannot load a C(docker-archive) that is compressed with gzip. It is refused with the reason
+        V(unsupported_transport), unless its image is there already.
     type: list
     elements: str
     required: true
@@ -76,24 +78,32 @@ options:
     type: str
   retries:
     description:
-      - How many times podman repeats a transfer that failed. Without it, podman's own configuration decides.
+      - How many times podman repeats a transfer that failed, from 0 to 100. Without it, podman's own configuration decides.
       - podman 4.3 always repeats three times by itself, so smaller numbers have no effect there.
     type: int
   timeout:
     description:
-      - How many seconds the transfer of one image may take, with all its repetitions. Then podman is killed.
+      - How many seconds the transfer of one image may take, with all its repetitions, from 1 to 86400. Then
+        podman is killed.
       - For long transfers use Ansible's C(async) as well, so that no connection has to be kept open.
     type: int
     default: 3600
   parallel:
     description:
-      - How many images are transferred side by side.
+      - How many images are transferred side by side, from 1 to 100.
     type: int
     default: 3
+  registry_timeout:
+    description:
+      - How many seconds one request to a registry may take, from 1 to 86400. A whole question, with all repetitions, may
+        take four times that.
+    type: int
+    default: 30
   headroom:
     description:
       - What must stay free on the file system of podman's storage, as a size such as V(500M) or a percentage such as
         V(5%). What would not fit is refused before it is pulled, with the reason V(no_space).
+        A percentage is below 100. What needs no layer is never refused for it.
       - What counts are the layers that are not there yet, by their compressed size, which is what a registry tells. They
         need more when they are unpacked, so leave room for that here. Archives and other local sources are not measured.
     type: str
@@ -284,8 +294,15 @@ registries:
       type: str
       returned: success and failure
       sample: null
+reason:
+  description: The RV(images[].reason) of the names that failed, where all of them failed for the same.
+  returned: failure, where there is but one reason
+  type: str
+  sample: registry_unreachable
 msg:
-  description: The run in one sentence.
+  description:
+    - The run in one sentence. It has the errors of the first five names that failed, each with its reason.
+    - What was pulled although it had not changed is counted apart, as is an image that only got a name.
   returned: success and failure
   type: str
   sample: "3 images: 1 pulled, 2 there already."
@@ -312,6 +329,7 @@ def main() -> t.NoReturn:
             "retries": {"type": "int"},
             "timeout": {"type": "int", "default": 3600},
             "parallel": {"type": "int", "default": 3},
+            "registry_timeout": {"type": "int", "default": 30},
             "headroom": {"type": "str", "default": "256M"},
             "lift_holds": {"type": "bool", "default": False},
         },
@@ -319,7 +337,10 @@ def main() -> t.NoReturn:
     )
 
     def body() -> dict[str, t.Any]:
-        given = {key: module.params[key] for key in ("policy", "platform", "retries", "timeout", "parallel")}
+        given = {
+            key: module.params[key]
+            for key in ("policy", "platform", "retries", "timeout", "parallel", "registry_timeout")
+        }
         settings = PullSettings(
             names=tuple(module.params["name"]),
             headroom=module.params["headroom"],

@@ -22,6 +22,8 @@ _QUERY_SECONDS = 60.0
 _FOR_QUERIES = {"GOGC": "400"}
 #: What is worth keeping of podman's message; progress lines come before it.
 _MESSAGE_LINES = 3
+_MESSAGE_LENGTH = 1000
+_ERROR = re.compile(r"(?i)error|time=.*level=(error|fatal)")
 #: podman info asks dpkg-query(1) which package every program of podman's comes from, which takes half of its time.
 #: Nobody here wants to know, and a database that is not there answers at once.
 _NO_PACKAGES = {"DPKG_ADMINDIR": "/nonexistent"}
@@ -106,7 +108,7 @@ class Command:
     def failure(self, done: process.Completed, *arguments: str, reason: Reason | None = None) -> StoreError:
         """The error for a program that ended badly, with what it said itself."""
         named = [arguments[0], *(one[:200] for one in arguments[1:][-1:])]
-        return StoreError(f"{' '.join([self.name, *named])}: {_message(done)}", reason or self.reason)
+        return StoreError(f"{' '.join([self.name, *named])}: {message(done)}", reason or self.reason)
 
 
 def podman_info(podman: Command) -> t.Any:
@@ -118,7 +120,8 @@ def podman_info(podman: Command) -> t.Any:
     return podman.json("info", "--format=json", environment=_NO_PACKAGES)
 
 
-def _message(done: process.Completed) -> str:
+def message(done: process.Completed) -> str:
+    """What a program that ended badly said: its last lines that are errors, or its last lines."""
     lines = [line.strip() for line in done.errors.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"(?i)error|time=.*level=(error|fatal)", line)]
-    return " ".join((errors or lines)[-_MESSAGE_LINES:])[:1000] or f"exit code {done.code}"
+    errors = list(filter(_ERROR.match, lines))
+    return " ".join((errors or lines)[-_MESSAGE_LINES:])[-_MESSAGE_LENGTH:] or f"exit code {done.code}"

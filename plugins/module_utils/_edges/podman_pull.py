@@ -22,16 +22,13 @@ from .._pure.reasons import Reason
 from .._pure.references import InvalidReferenceError, Reference
 from .._pure.texts import escaped, printable
 from . import process
-from .command import Command
+from .command import Command, message
 from .podman import AuthfileMaker
 
 #: What podman before 5 repeats by itself, whatever it is told (containers/common, libimage: 3 after the first try).
 _BUILT_IN_TRIES = 4
 _HELP_SECONDS = 30.0
 _LOG_LINES = 500
-_MESSAGE_LINES = 3
-_MESSAGE_LENGTH = 1000
-_ERROR = re.compile(r"(?i)error|time=.*level=(error|fatal)")
 #: podman's own words; none of these gets better by another try.
 _CAUSES = (
     (re.compile(r"(?i)source image rejected|signature was required|rejected by policy"), Reason.SIGNATURE_REJECTED),
@@ -105,15 +102,15 @@ class PodmanTransfers:
         try:
             done = process.run([self._podman.path, "pull", *options, source], timeout=left)
         except process.ProcessTimeoutError:
-            message = f"{what} did not end within {self._timeout:.0f} s and was killed"
-            raise StoreError(message, Reason.PULL_FAILED) from None
+            late = f"{what} did not end within {self._timeout:.0f} s and was killed"
+            raise StoreError(late, Reason.PULL_FAILED) from None
         except OSError as error:
             raise StoreError(f"{what} could not be started: {error}", Reason.PULL_FAILED) from None
         lines = [line.strip() for line in done.errors.splitlines() if line.strip()]
         if done.code != 0:
-            said = " ".join((list(filter(_ERROR.match, lines)) or lines)[-_MESSAGE_LINES:]) or f"exit code {done.code}"
+            said = message(done)
             cause = next((reason for pattern, reason in _CAUSES if pattern.search(said)), Reason.PULL_FAILED)
-            raise StoreError(f"{what}: {escaped(said[-_MESSAGE_LENGTH:])}", cause)
+            raise StoreError(f"{what}: {escaped(said)}", cause)
         ids = tuple(dict.fromkeys(filter(None, map(records.image_id, done.output.split()))))
         if not ids:
             raise StoreError(f"{what} printed no image ID: {printable(done.output[-200:])!r}", Reason.PULL_FAILED)

@@ -86,16 +86,18 @@ def registry_client(
     conf: RegistriesConf,
     width: int,
     begun: t.Mapping[str, Ahead] | None = None,
+    timeout: float = REGISTRY_SECONDS,
 ) -> RegistryClient:
-    """A client for all registries, set up as the caller and registries.conf say; C(begun) as it takes it."""
+    """A client for all registries, set up as the caller and registries.conf say; C(begun) as it takes it.
+
+    C(timeout) is that of one request, in seconds.
+    """
     # Imported only where a registry is asked.
     from .._edges.registry import RegistryClient  # noqa: PLC0415
     from .._edges.transport import TlsOptions  # noqa: PLC0415
 
     tls = TlsOptions(access.validate_certs, access.ca_path)
-    return RegistryClient(
-        conf, files, tls, timeout=REGISTRY_SECONDS, width=width, budget=access.request_budget, begun=begun
-    )
+    return RegistryClient(conf, files, tls, timeout=timeout, width=width, budget=access.request_budget, begun=begun)
 
 
 def system_bus(settings: Settings, stack: contextlib.ExitStack) -> t.Callable[[], Units]:

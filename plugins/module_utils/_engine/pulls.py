@@ -28,21 +28,30 @@ from .._pure.short_names import ShortNames
 from .._pure.signature_policy import SignaturePolicy
 from .._pure.state import State
 from .joining import registry_client
-from .settings import REGISTRY_WIDTH, Access, must_be_reachable
+from .settings import (
+    LONGEST_TIMEOUT,
+    REGISTRY_SECONDS,
+    REGISTRY_WIDTH,
+    WIDEST,
+    Access,
+    must_be_in_range,
+    must_be_reachable,
+)
 from .sources import HostSources
 
 if t.TYPE_CHECKING:
     from .._images.pull_protocols import Registry
     from .._pure.records import HostFacts
 
-_LONGEST_TIMEOUT = 24 * 3600
-_WIDEST = 100
 _MOST_RETRIES = 100
 
 
 @dataclass(frozen=True)
 class PullSettings:
-    """What a caller may set. C(timeout) bounds each image's transfer, in seconds; C(retries) is None for podman's own."""
+    """What a caller may set. C(timeout) bounds each image's transfer, in seconds; C(retries) is None for podman's own.
+
+    C(registry_timeout) bounds one request to a registry, in seconds.
+    """
 
     names: tuple[str, ...]
     policy: str = "missing"
@@ -52,6 +61,7 @@ class PullSettings:
     retries: int | None = None
     timeout: float = 3600.0
     parallel: int = 3
+    registry_timeout: float = REGISTRY_SECONDS
     access: Access = field(default_factory=Access)
 
 
@@ -73,7 +83,9 @@ def pull(settings: PullSettings, *, check_mode: bool) -> PullReport:
     )
 
     def registry(host: HostFacts) -> Registry:
-        return registry_client(settings.access, files, host.registries, REGISTRY_WIDTH)
+        return registry_client(
+            settings.access, files, host.registries, REGISTRY_WIDTH, timeout=settings.registry_timeout
+        )
 
     run = Pull(World(PodmanStore(transfers), registry, HostSources(), HostRules()), options)
     report = run.check(settings.names) if check_mode else run.run(settings.names)
@@ -81,16 +93,13 @@ def pull(settings: PullSettings, *, check_mode: bool) -> PullReport:
 
 
 def _options(settings: PullSettings) -> Options:
-    if not settings.names or not all(settings.names):
-        raise InputError("name must hold at least one image, and none that is empty")
-    for name, least, most in (
-        ("timeout", 1, _LONGEST_TIMEOUT),
-        ("parallel", 1, _WIDEST),
-        ("retries", 0, _MOST_RETRIES),
-    ):
-        value = getattr(settings, name)
-        if value is not None and not least <= value <= most:
-            raise InputError(f"{name} must be between {least} and {most}, not {value}")
+    if not settings.names:
+        raise InputError("name is empty, so nothing would be pulled; it must hold at least one image")
+    must_be_in_range("timeout", settings.timeout, LONGEST_TIMEOUT)
+    must_be_in_range("registry_timeout", settings.registry_timeout, LONGEST_TIMEOUT)
+    must_be_in_range("parallel", settings.parallel, WIDEST)
+    if settings.retries is not None:
+        must_be_in_range("retries", settings.retries, _MOST_RETRIES, least=0)
     must_be_reachable(settings.access)
     return Options(
         parse_pull_policy(settings.policy),

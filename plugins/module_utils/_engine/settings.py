@@ -76,14 +76,14 @@ def must_be_usable(settings: Settings) -> None:
     must_be_reachable(settings.access)
 
 
-def must_be_in_range(name: str, value: float, most: float) -> None:
+def must_be_in_range(name: str, value: float, most: float, *, least: float = 1) -> None:
     """Refuse numbers that cannot be meant.
 
     Raises:
         InputError: It names the setting.
     """
-    if not 0 < value <= most:
-        raise InputError(f"{name} must be between 1 and {most}, not {value}")
+    if not (0 < value <= most or value == least):
+        raise InputError(f"{name} must be between {least} and {most}, not {value}")
 
 
 def must_be_reachable(access: Access) -> None:

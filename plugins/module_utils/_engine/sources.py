@@ -31,6 +31,16 @@ class HostSources:
 
         return images_of(source, platform)
 
+    def is_gzipped(self, source: Source) -> bool:
+        """Whether the archive is compressed with gzip.
+
+        Raises:
+            EngineError: It cannot be read.
+        """
+        from .._edges.archives.reader import is_gzipped  # noqa: PLC0415 (only where one is read)
+
+        return is_gzipped(source)
+
 
 def _of_docker(source: Source) -> ImageFacts:
     """The image of dockerd, under the name that podman gives it: none for an ID or a digest."""

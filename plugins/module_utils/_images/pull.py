@@ -29,6 +29,7 @@ from .._pure.pull_decisions import (
     first_step,
     last_step,
     load_step,
+    loadable,
     next_step,
     question,
 )
@@ -151,9 +152,11 @@ class Pull:
         host = self._view.host.platform
         try:
             images = self._world.sources.images_of(step.source, self._options.platform or host)
+            found = load_step(step.source, images, self._view.image, self._view.names)
+            version = self._view.host.podman_version
+            return _Plan(wanted, loadable(found, version, lambda: self._world.sources.is_gzipped(step.source)))
         except EngineError as error:
             return _Plan(wanted, Refuse(error))
-        return _Plan(wanted, load_step(step.source, images, self._view.image, self._view.names))
 
     def _asked(
         self, wanted: Wanted, ask: Ask, candidates: t.Sequence[Reference], errors: tuple[EngineError, ...]
@@ -189,7 +192,7 @@ class Pull:
         need = room.take(plan.step.remote.layers)
         if need.fits:
             return replace(plan, bytes=need.bytes)
-        message = f"{plan.wanted.text}: its layers need at least {need.bytes} bytes, and {need.left} are left for them"
+        message = f"{plan.wanted.text}: its layers need at least {need.bytes} bytes; {room.told(need)}"
         return replace(plan, step=Refuse(ImageError(message, Reason.NO_SPACE)))
 
     def _must_not_be_held(self, name: str, image_id: str | None, digest: str | None) -> None:

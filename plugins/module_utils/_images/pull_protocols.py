@@ -65,6 +65,9 @@ class Sources(t.Protocol):
     def images_of(self, source: Source, platform: Platform) -> tuple[ImageFacts, ...]:
         """The images that a source holds, or the one that it names. Raises C(EngineError)."""
 
+    def is_gzipped(self, source: Source) -> bool:
+        """Whether an archive is compressed with gzip. Raises C(EngineError)."""
+
 
 class Rules(t.Protocol):
     """What this host says about names, signatures and holds."""

@@ -21,6 +21,7 @@ from .._pure.texts import printable
 Pair = tuple[t.Optional[str], t.Optional[str]]
 NOTHING: Pair = (None, None)
 _MOST_CULPRITS = 5
+_LONGEST_ERROR = 500
 
 
 @dataclass(frozen=True)
@@ -97,22 +98,33 @@ class PullReport:
                 "after": self._side(lambda row: row.after),
             },
             "msg": self.sentence(),
+            **self._reason(),
         }
+
+    def _reason(self) -> dict[str, str]:
+        """What all names failed for, where that is one reason."""
+        reasons = {row.reason for row in self.rows if row.error is not None}
+        reason = reasons.pop() if len(reasons) == 1 else None
+        return {"reason": reason.value} if reason else {}
 
     def sentence(self) -> str:
         """The run in one sentence."""
         failed = [row for row in self.rows if row.error is not None]
         counts = {
-            "would be pulled" if self.check_mode else "pulled": sum(row.pulled for row in self.rows),
-            "there already": sum(not row.pulled and row.error is None for row in self.rows),
+            "would be pulled" if self.check_mode else "pulled": sum(row.pulled and row.changed for row in self.rows),
+            f"{'would be ' if self.check_mode else ''}pulled and nothing changed": sum(
+                row.pulled and not row.changed for row in self.rows
+            ),
+            "would be named" if self.check_mode else "named": sum(row.changed and not row.pulled for row in self.rows),
+            "there already": sum(not (row.pulled or row.changed) and row.error is None for row in self.rows),
             "failed": len(failed),
         }
-        named = [f"{printable(row.name)}: {row.reason.value if row.reason else '-'}" for row in failed[:_MOST_CULPRITS]]
+        named = [_culprit(row) for row in failed[:_MOST_CULPRITS]]
         if len(failed) > len(named):
             named.append(f"and {len(failed) - len(named)} more")
         told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
         noun = "image" if len(self.rows) == 1 else "images"
-        culprits = f" ({', '.join(named)})" if named else ""
+        culprits = f" ({'; '.join(named)})" if named else ""
         would = " (check mode: nothing was done)" if self.check_mode else ""
         return f"{len(self.rows)} {noun}: {told}{culprits}{would}."
 
@@ -124,6 +136,16 @@ class PullReport:
                 absent = "absent" if content(row) == row.before else "known after the pull"
                 lines += [printable(row.name), f"  id: {identity or absent}", f"  digest: {digest or absent}"]
         return "".join(line + "\n" for line in lines)
+
+
+def _culprit(row: Row) -> str:
+    sentence = printable(row.error or "")[:_LONGEST_ERROR]
+    name = printable(row.name)
+    return (
+        f"{sentence} [{row.reason.value if row.reason else '-'}]"
+        if name in sentence
+        else (f"{name}: {sentence} [{row.reason.value if row.reason else '-'}]")
+    )
 
 
 def _mismatch(row: Row) -> str:

@@ -71,8 +71,17 @@ class Room:
     """What is left of the disk while one pull after the other is planned. Sizes are those of the compressed layers."""
 
     def __init__(self, disk: Disk, headroom: Headroom) -> None:
-        self._free = disk.free - headroom.of(disk.total)
+        self._disk = disk
+        self._headroom = headroom.of(disk.total)
+        self._free = disk.free - self._headroom
         self._there = set(disk.layers)
+
+    def told(self, need: Need) -> str:
+        """How what is left comes about, for a message."""
+        return (
+            f"{need.left} are left for them on the file system of podman's storage: {self._disk.free} of"
+            f" {self._disk.total} bytes are free, and headroom keeps {self._headroom}; what comes before also counts"
+        )
 
     def take(self, layers: t.Iterable[tuple[str, int]]) -> Need:
         """Plan a pull of these layers, by digest and size. What does not fit is not planned.

@@ -19,13 +19,15 @@ from dataclasses import dataclass, field, replace
 from .decisions import RemoteImage
 from .errors import EngineError, ImageError
 from .image_facts import ImageFacts
-from .image_names import ImageId, ImageName, Source
+from .image_names import ImageId, ImageName, Source, Transport
 from .platforms import Platform
 from .pull_policies import PullPolicy
 from .questions import Question
 from .reasons import Reason
 from .records import HostFacts
 from .references import Reference
+
+_GZIP_FAILS = (4, 3)
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,9 @@ def _by_id(wanted: Wanted) -> Refuse:
 def _kept_or_unknown(wanted: Wanted, local: Local | None) -> FirstStep:
     if local is not None and not local.image.corrupted:
         return Keep(local)
+    if wanted.policy is PullPolicy.NEVER:
+        message = f"{wanted.text}: image not known, and the policy is never, so it is not pulled"
+        return Refuse(ImageError(message, Reason.IMAGE_UNKNOWN))
     return Refuse(ImageError(f"{wanted.text}: image not known", Reason.IMAGE_UNKNOWN))
 
 
@@ -231,6 +236,24 @@ def last_step(wanted: Wanted, ask: Ask, errors: t.Sequence[EngineError]) -> Keep
         return Refuse(errors[0])
     message = f"{len(errors)} errors occurred while pulling: {'; '.join(map(str, errors))}"
     return Refuse(ImageError(message, errors[0].reason))
+
+
+def loadable(
+    step: Keep | Bring | Refuse, podman: tuple[int, ...], is_gzipped: t.Callable[[], bool]
+) -> Keep | Bring | Refuse:
+    """The step, or a refusal where podman cannot load such a source.
+
+    podman 4.3 fails on a docker-archive that gzip has compressed («loading tar component manifest.json»), but reads
+    xz and bzip2, and every compressed oci-archive (seen on 4.3.1; 5.4.2 reads them all).
+    """
+    if not isinstance(step, Bring) or not step.load or step.source.transport is not Transport.DOCKER_ARCHIVE:
+        return step
+    if podman[:2] > _GZIP_FAILS or not is_gzipped():
+        return step
+    message = (
+        f"{step.source}: podman 4.3 cannot load a docker-archive that is compressed with gzip; decompress it first"
+    )
+    return Refuse(ImageError(message, Reason.UNSUPPORTED_TRANSPORT))
 
 
 def load_step(

@@ -29,6 +29,10 @@ _NO_ZSTD = (
 )
 
 
+#: RFC 1952, section 2.3.1.
+GZIP_MAGIC = b"\x1f\x8b"
+
+
 class Compressed:
     """The compressed file; C(consumed) is how many bytes of it were read."""
 
@@ -97,7 +101,7 @@ def pieces_of(beginning: bytes) -> Pieces | None:
     Raises:
         ImageError: No library for it is there.
     """
-    if beginning.startswith(b"\x1f\x8b"):
+    if beginning.startswith(GZIP_MAGIC):
         return _by(_Gzip, zlib.error)
     if beginning.startswith(b"BZh"):
         return _by(_built_in("bz2").BZ2Decompressor, OSError, ValueError)

@@ -21,6 +21,7 @@ from ..._pure.platforms import Platform
 from ..._pure.reasons import Reason
 from ..._pure.texts import printable
 from . import files
+from .decompression import GZIP_MAGIC
 from .folders import Folder
 from .streams import stream
 from .tars import Tar
@@ -42,6 +43,16 @@ def images_of(source: Source, platform: Platform) -> tuple[ImageFacts, ...]:
         return read(source, platform)
     except ImageError as error:
         raise ImageError(f"{printable(str(source))}: {error}", error.reason) from None
+
+
+def is_gzipped(source: Source) -> bool:
+    """Whether the archive is a file that gzip(1) has compressed.
+
+    Raises:
+        ImageError: C(archive_unreadable).
+    """
+    with files.opened(source.path, "it") as descriptor:
+        return files.read_at(descriptor, len(GZIP_MAGIC), 0, "it") == GZIP_MAGIC
 
 
 def _docker_archive(source: Source, _platform: Platform) -> tuple[ImageFacts, ...]:
