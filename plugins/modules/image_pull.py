@@ -38,7 +38,8 @@ attributes:
   idempotent:
     support: full
 requirements:
-  - podman 4.3 or newer on the managed host
+  - podman 4.3 or newer on the managed host, in C(PATH) or one of C(/usr/local/sbin), C(/usr/local/bin), C(/usr/sbin),
+    C(/usr/bin), C(/sbin) and C(/bin)
   - requests for a Python of the managed host, where a registry is to be asked
 options:
   name:
@@ -48,6 +49,7 @@ options:
         beside it counts for nothing. A short name such as V(app) is looked up locally first, then goes by podman's
         aliases and C(unqualified-search-registries).
       - An image ID, or the beginning of one, only ever names a local image.
+      - An empty list is refused. A text that is no name, an empty one too, fails alone, with the reason V(bad_reference).
       - Sources behind V(docker-archive:), V(oci-archive:), V(oci:), V(dir:), V(docker-daemon:) and
         V(containers-storage:), written as for C(podman pull), with paths on the managed host. O(policy) does not count
         for them. They are loaded unless their image is there already by its ID. A source that holds several images must
@@ -74,7 +76,8 @@ options:
       - If it is set, even to the host's own, V(missing) is taken for V(newer), as podman does, because the local image may
         be of another platform. V(always) and V(never) stay.
       - A registry that has the image for one platform only gives that one. podman takes it, and so does this module, with
-        a warning and RV(images[].platform_mismatch).
+        a warning and RV(images[].platform_mismatch). Unlike podman, it does not transfer that image again in the next run,
+        unless O(policy=always).
     type: str
   retries:
     description:
@@ -86,6 +89,8 @@ options:
       - How many seconds the transfer of one image may take, with all its repetitions, from 1 to 86400. Then
         podman is killed.
       - For long transfers use Ansible's C(async) as well, so that no connection has to be kept open.
+      - A task that is stopped ends its podman, but for one that is killed with SIGKILL, which cannot. That podman goes
+        on to its own end, and the next run finds what it brought.
     type: int
     default: 3600
   parallel:
@@ -202,7 +207,12 @@ images:
           returned: success and failure
           sample: sha256:77aa2f1d3ad7bd4a32dc3a2d2f5a5e2b1f6a3b4c5d6e7f8091a2b3c4d5e6f702
         digest:
-          description: The digest that the registry answered with; null where a source does not tell one.
+          description:
+            - The digest that the image is known by. For an image that was not there it is what the registry answered with.
+              podman keeps showing the first digest of an image, so a later pull of the same content under another one
+              does not change it.
+            - Null for V(docker-archive:) and V(docker-daemon:), here and in RV(images[].before), because these have IDs
+              only.
           type: str
           returned: success and failure
           sample: sha256:1b5c9e93b2c1d5f6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b5
@@ -270,7 +280,7 @@ registries:
       returned: success and failure
       sample: 4
     manifest_gets:
-      description: How many of them count against a pull limit.
+      description: How many of them count against a pull limit. Those without an answer do not.
       type: int
       returned: success and failure
       sample: 1

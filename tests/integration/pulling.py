@@ -48,6 +48,9 @@ def quartet(ansible: Ansible, host: Host, *names: str, **more: Any) -> Result:
         again = pull(ansible, host, *names, check=check, **more).result
         assert not again.changed
         assert not any(row["changed"] for row in again.data["images"])
+        known = {row["name"]: row["after"] for row in done.data["images"]}
+        for row in again.data["images"]:
+            assert row["before"] == row["after"] == known[row["name"]], row
     return done
 
 

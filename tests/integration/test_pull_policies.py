@@ -137,6 +137,8 @@ def test_one_platform_only_is_taken_with_a_warning(host: Host, ansible: Ansible,
     row = rows(run.succeeded())[only.reference]
     assert (row["platform"], row["platform_mismatch"], row["changed"]) == ("linux/amd64", True, True)
     assert run.warns("is for linux/amd64, which is not the platform that is wanted")
+    again = rows(quartet(ansible, host, only.reference, platform="linux/arm64"))[only.reference]
+    assert (again["pulled"], again["platform_mismatch"]) == (False, True), "nothing is transferred again"
     quartet(ansible, host, only.reference)
 
 
@@ -153,8 +155,13 @@ def test_names_and_ids(host: Host, ansible: Ansible, push: Push) -> None:
             found = rows(pull(ansible, host, name, policy=policy).succeeded())[name]
             assert found["after"]["id"] == id_of(one)
         assert rows(pull(ansible, host, name, policy="always").failed())[name]["reason"] == "by_id"
-    wrong = rows(pull(ansible, host, "UPPER/case", "docker-daemon:alpine").failed())
+    failed = pull(ansible, host, "UPPER/case", "docker-daemon:alpine", "", one.reference).failed()
+    assert failed.data["reason"] == "bad_reference"
+    assert "'UPPER/case' is not an image reference" in failed.data["msg"]
+    wrong = rows(failed)
+    assert wrong.pop(one.reference)["error"] is None, "an empty name fails alone"
     assert {row["reason"] for row in wrong.values()} == {"bad_reference"}
+    assert "name is empty" in pull(ansible, host).failed().data["msg"]
     run = pull(ansible, host, one.reference, policy="sometimes")
     assert "unsupported pull policy" in run.failed().data["msg"]
 

@@ -26,6 +26,7 @@ from . import trust
 from .credential_helpers import Helpers
 
 _LONGEST = 1024 * 1024
+_MOST_TRIES = 100
 _RUN_DIRECTORY = pathlib.Path("/run/podfleet-autoupdate")
 #: Where systemd-logind makes a runtime folder for each user who is logged in or lingers (pam_systemd(8)).
 _USERS_RUNTIME = "/run/user"
@@ -185,13 +186,23 @@ def _text(path: str) -> str | None:
 
 @contextlib.contextmanager
 def _private_file(text: str) -> t.Iterator[str]:
-    descriptor, path = tempfile.mkstemp(prefix="auth-", suffix=".json", dir=_run_directory())
+    descriptor, path = _new_file()
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
         yield path
     finally:
         pathlib.Path(path).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # Others use the folder, or have removed it.
+            pathlib.Path(path).parent.rmdir()
+
+
+def _new_file() -> tuple[int, str]:
+    """A new file in the folder, which another thread or run may remove at any time while it is empty."""
+    for _try in range(_MOST_TRIES - 1):
+        with contextlib.suppress(FileNotFoundError):
+            return tempfile.mkstemp(prefix="auth-", suffix=".json", dir=_run_directory())
+    return tempfile.mkstemp(prefix="auth-", suffix=".json", dir=_run_directory())
 
 
 def _run_directory() -> pathlib.Path:
@@ -202,7 +213,8 @@ def _run_directory() -> pathlib.Path:
         folder = pathlib.Path(runtime, _RUN_DIRECTORY.name)
     elif os.geteuid() != 0:
         folder = pathlib.Path(tempfile.gettempdir(), f"{_RUN_DIRECTORY.name}-{os.geteuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise InputError(f"{folder} is not a folder that only this user can enter; remove it")

@@ -195,11 +195,12 @@ class Connection:
     def _once(self, method: str, url: str, headers: t.Mapping[str, str], sent: bytes | None, seconds: float) -> Answer:
         with self._lock:
             self.counters.requests += 1
-            self.counters.manifest_gets += method == "GET" and "/manifests/" in url
         options = {"timeout": seconds, "stream": True, "allow_redirects": False, "verify": not self.insecure}
         deadline = Deadline(seconds)
         try:
             with deadline, self._session.request(method, url, headers=headers, data=sent, **options) as response:
+                with self._lock:  # Only what was answered counts against a pull limit.
+                    self.counters.manifest_gets += method == "GET" and "/manifests/" in url
                 if response.headers.get("Content-Encoding", "identity") != "identity":
                     raise RegistryError(f"{self.host} compressed its answer unasked", Reason.REGISTRY_INVALID)
                 body = self._read(response)  # Also of a HEAD, which has none: only a read answer frees its connection.
@@ -345,7 +346,7 @@ def _cause(error: BaseException) -> str:
         if inner is None and error.args and isinstance(error.args[0], BaseException):
             inner = error.args[0]
         if not isinstance(inner, BaseException):
-            return str(error)[:300] or type(error).__name__
+            return str(error)[:300] or "the connection broke"
         error = inner
 
 

@@ -23,6 +23,7 @@ from .._pure.pull_decisions import (
     Fetch,
     Keep,
     Load,
+    Local,
     Pulled,
     Refuse,
     Wanted,
@@ -129,8 +130,7 @@ class Pull:
         try:
             name = parse_image_name(text)
         except ImageError as error:
-            nameless = Wanted(text, Source(Transport.DIR), options.policy, options.platform)
-            return _Plan(nameless, Refuse(error))
+            return _Plan(Wanted(text, None, options.policy, options.platform), Refuse(error))
         wanted = Wanted(text, name, options.policy, options.platform)
         local = self._view.find(text, name, options.platform)
         if isinstance(name, Source) and name.transport is Transport.CONTAINERS_STORAGE:
@@ -170,8 +170,19 @@ class Pull:
                 continue
             step = next_step(ask, candidate, answer)
             if step is not None:
+                step = self._unless_named(step, ask)
                 return _Plan(wanted, step, ask, tuple(candidates[number:]), errors)
         return _Plan(wanted, last_step(wanted, ask, errors), ask)
+
+    def _unless_named(self, step: Keep | Refuse | Fetch, ask: Ask) -> Keep | Refuse | Fetch:
+        """The step; nothing where the name has that image already.
+
+        A registry that has another platform than the wanted one only gives that: it is never found as the wanted one.
+        """
+        if not isinstance(step, Fetch) or ask.policy is PullPolicy.ALWAYS or ask.corrupted:
+            return step
+        there = self._view.named(step.reference.name)
+        return Keep(Local(there, step.reference.name)) if there and there.id == step.id else step
 
     def _room(self) -> Room | None:
         disk = self._world.store.disk()

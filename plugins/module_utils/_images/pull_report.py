@@ -134,18 +134,16 @@ class PullReport:
             if row.changed:
                 identity, digest = content(row)
                 absent = "absent" if content(row) == row.before else "known after the pull"
-                lines += [printable(row.name), f"  id: {identity or absent}", f"  digest: {digest or absent}"]
+                lines += [printable(row.name), f"  id: {identity or absent}"]
+                lines += [f"  digest: {digest}"] if digest else []
         return "".join(line + "\n" for line in lines)
 
 
 def _culprit(row: Row) -> str:
-    sentence = printable(row.error or "")[:_LONGEST_ERROR]
-    name = printable(row.name)
-    return (
-        f"{sentence} [{row.reason.value if row.reason else '-'}]"
-        if name in sentence
-        else (f"{name}: {sentence} [{row.reason.value if row.reason else '-'}]")
-    )
+    """The error with its reason, and the name where the error does not say it."""
+    sentence, name = printable(row.error or "")[:_LONGEST_ERROR], printable(row.name)
+    told = f"{sentence} [{row.reason.value if row.reason else '-'}]"
+    return told if name in sentence else f"{name}: {told}"
 
 
 def _mismatch(row: Row) -> str:

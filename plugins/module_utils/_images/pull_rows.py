@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from .._pure.errors import EngineError
 from .._pure.image_facts import ImageFacts
+from .._pure.image_names import Source, Transport
 from .._pure.platforms import Platform
 from .._pure.pull_decisions import Bring, Fetch, Keep, Pulled, Refuse, Wanted
 from .._pure.reasons import Reason
@@ -21,6 +22,7 @@ from .pull_protocols import Registry, Store
 from .pull_report import NOTHING, Pair, Row
 from .pull_view import View
 
+_WITHOUT_DIGESTS = (Transport.DOCKER_ARCHIVE, Transport.DOCKER_DAEMON)
 _Step = t.Union[Keep, Refuse, Fetch, Bring]
 
 
@@ -61,7 +63,7 @@ class Rows:
         """The row of a name for which nothing is, or was, brought."""
         if isinstance(step, Keep):
             image = step.local.image
-            pair = (image.id, image.digest)
+            pair = _pair(image, wanted)
             return Row(
                 wanted.text,
                 step.local.name,
@@ -72,12 +74,12 @@ class Rows:
                 platform=image.platform,
             )
         if tried is None:
-            local = self._view.find(wanted.text, wanted.name, self._platform)
+            local = self._view.find(wanted.text, wanted.name, self._platform) if wanted.name else None
             image_ = local.image if local and not local.image.corrupted else None
             name = local.name if local else None
-            return Row.failed(wanted.text, step.error, name, _pair(image_))
+            return Row.failed(wanted.text, step.error, name, _pair(image_, wanted))
         name, image_ = self._before(tried)
-        return Row.failed(wanted.text, step.error, name, _pair(image_))
+        return Row.failed(wanted.text, step.error, name, _pair(image_, wanted))
 
     def brought(self, wanted: Wanted, step: Fetch | Bring, pulled: Pulled, duration: float) -> Row:
         """The row of an image that came; its platform is filled in by C(completed)."""
@@ -93,11 +95,11 @@ class Rows:
 
     def _row(self, wanted: Wanted, step: Fetch | Bring, arrived: str | None) -> Row:
         name, image = self._before(step)
-        before = _pair(image)
+        before = _pair(image, wanted)
         digest = step.remote.digest if isinstance(step, Fetch) else step.image.digest
         there = self._view.image(arrived)
-        if there is not None and (digest is None or digest in there.digests):
-            digest = there.digest
+        if there is not None:  # podman shows the first digest that it knew the image by, whatever is added (4.3, 5.4).
+            digest = _pair(there, wanted)[1]
         tags = [step.reference.name] if isinstance(step, Fetch) else list(step.image.tags)
         if isinstance(step, Fetch) and step.reference.digest:
             tags = []
@@ -143,5 +145,9 @@ def _at(reference: Reference, digest: str) -> Reference:
     return replace(reference, tag=None, digest=digest)
 
 
-def _pair(image: ImageFacts | None) -> Pair:
-    return (image.id, image.digest) if image else NOTHING
+def _pair(image: ImageFacts | None, wanted: Wanted) -> Pair:
+    """Image ID and digest. What a source has by its ID alone has no digest here: podman makes one up when it loads it."""
+    if image is None:
+        return NOTHING
+    by_id = isinstance(wanted.name, Source) and wanted.name.transport in _WITHOUT_DIGESTS
+    return image.id, None if by_id else image.digest

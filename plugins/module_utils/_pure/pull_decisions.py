@@ -34,11 +34,11 @@ _GZIP_FAILS = (4, 3)
 class Wanted:
     """One image to pull: the name as it was written, and what it says.
 
-    C(platform) is the one that was asked for, None where the host's own will do.
+    C(name) is None where the text is no name. C(platform) is the one that was asked for, None where the host's own will do.
     """
 
     text: str
-    name: ImageName
+    name: ImageName | None
     policy: PullPolicy
     platform: Platform | None
 

@@ -173,7 +173,10 @@ class Reason(_Code):
     )
     RATE_LIMITED = ("rate_limited", "The registry's request limit is used up. Run again later, or log in.")
     REGISTRY_INVALID = ("registry_invalid", "The registry's answer is not one that the distribution spec allows.")
-    REGISTRY_UNREACHABLE = ("registry_unreachable", "The registry cannot be reached, or does not answer in time.")
+    REGISTRY_UNREACHABLE = (
+        "registry_unreachable",
+        "The registry cannot be reached, does not answer in time, or says that it is broken (HTTP 5xx).",
+    )
     TLS = ("tls", "The registry's certificate is not trusted. Install its CA, or declare the registry insecure.")
     # The update went wrong.
     PULL_FAILED = ("pull_failed", "podman could not pull the image; nothing was changed. Its message says why.")

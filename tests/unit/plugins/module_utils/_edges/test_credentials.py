@@ -206,7 +206,7 @@ def test_podman_gets_the_tasks_credentials_in_a_private_file_that_is_removed(hom
         text = pathlib.Path(given_).read_text(encoding="utf-8")
         assert json.loads(text)["credHelpers"] == {"gcr.io": "gcloud"}
         assert parse_authfile(text, "x").auths["quay.io"] == _OWN
-    assert list((home / "podfleet").iterdir()) == []
+    assert not (home / "podfleet").exists()
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
@@ -218,7 +218,24 @@ def test_the_private_file_is_removed_whatever_happens(home: pathlib.Path, error:
 
     with pytest.raises(error):
         use()
-    assert list((home / "podfleet").iterdir()) == []
+    assert not (home / "podfleet").exists()
+
+
+def test_the_folder_goes_with_its_last_file_and_comes_back(home: pathlib.Path) -> None:
+    files = CredentialFiles({"quay.io": _OWN}, None)
+    with files.for_podman() as first:
+        with files.for_podman() as second:
+            assert first != second
+        assert [str(path) for path in (home / "podfleet").iterdir()] == [first]
+    assert not (home / "podfleet").exists()
+
+    def use(_number: int) -> bool:
+        with files.for_podman() as path:
+            return pathlib.Path(str(path)).is_file()
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=8) as pool:
+        assert all(pool.map(use, range(400)))
+    assert not (home / "podfleet").exists()
 
 
 def test_a_private_file_that_somebody_else_removed_is_no_error() -> None:

@@ -128,6 +128,7 @@ class MemoryStore:
     facts: dict[str, ImageFacts] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     space: Disk | None = None
+    version: tuple[int, ...] = (5, 4, 2)
     pulls: list[str] = field(default_factory=list)
     calls: list[tuple[str, ...]] = field(default_factory=list)
     failures: dict[str, StoreError] = field(default_factory=dict)
@@ -140,13 +141,15 @@ class MemoryStore:
 
     def put(self, facts: ImageFacts, *names: str) -> None:
         known = self.facts.get(str(facts.id))
-        self.facts[str(facts.id)] = replace(facts, digests=facts.digests | (known.digests if known else frozenset()))
+        if known:  # podman shows the first digest, whatever is added.
+            facts = replace(facts, digest=known.digest, digests=facts.digests | known.digests)
+        self.facts[str(facts.id)] = facts
         self.names.update(dict.fromkeys(names, str(facts.id)))
 
     def stored(self) -> Stored:
         images = tuple(replace(one, **self._named(str(one.id), one)) for one in self.facts.values())
         registries = RegistriesConf((), self.search)
-        return Stored(HostFacts((5, 4, 2), self.host, registries), images, dict(self.names))
+        return Stored(HostFacts(self.version, self.host, registries), images, dict(self.names))
 
     def _named(self, image_id: str, facts: ImageFacts) -> dict[str, t.Any]:
         names = [name for name, target in self.names.items() if target == image_id]
@@ -216,6 +219,7 @@ class PullWorld:
         self.registry = MemoryRegistry()
         self.store = MemoryStore(self.registry, host, search)
         self.rules = HostRules()
+        self.gzipped: set[str] = set()
 
     def images_of(self, source: Source, platform: Platform) -> tuple[ImageFacts, ...]:
         del platform
@@ -223,6 +227,9 @@ class PullWorld:
             return self.store.archives[str(source)]
         except KeyError:
             raise ImageError(f"{source} cannot be opened", Reason.ARCHIVE_UNREADABLE) from None
+
+    def is_gzipped(self, source: Source) -> bool:
+        return str(source) in self.gzipped
 
     def pull(
         self, *names: str, policy: str = "missing", platform: str | None = None, check: bool = False, **more: t.Any

@@ -132,6 +132,17 @@ def test_equal_content_under_another_digest_is_not_pulled_again(world: PullWorld
     assert (row.pulled, row.changed, row.reason) == (False, False, Reason.SAME_CONTENT)
 
 
+def test_an_image_keeps_the_digest_that_podman_shows_first(world: PullWorld) -> None:
+    """A second digest of the same content is recorded, and the first one stays: so every run says the same."""
+    world.store.add(OLD, WEB)
+    world.store.facts[OLD.id()] = replace(world.store.facts[OLD.id()], digests=frozenset({sha("x")}), digest=sha("x"))
+    world.registry.push(WEB, OLD)
+    for _run in range(2):
+        row = world.pull_one(WEB, policy="always")
+        assert (row.pulled, row.changed) == (True, False)
+        assert row.before == row.after == (OLD.id(), sha("x"))
+
+
 def test_a_corrupted_image_counts_as_absent_and_is_pulled_again(world: PullWorld) -> None:
     world.registry.push(WEB, OLD)
     world.store.add(OLD, WEB, corrupted=True)
@@ -146,7 +157,8 @@ def test_a_registry_that_gives_one_platform_only_is_warned_of(world: PullWorld) 
     row = world.pull_one(WEB, platform="linux/arm64")
     assert (row.platform, row.platform_mismatch) == (AMD64, True)
     again = world.pull_one(WEB, platform="linux/arm64")
-    assert (again.changed, again.platform_mismatch) == (False, True)
+    assert (again.pulled, again.changed, again.platform_mismatch) == (False, False, True)
+    assert world.pull_one(WEB, platform="linux/arm64", policy="always").pulled
     warned = PullReport((again,), (), check_mode=False).to_result()["warned"]
     assert [WEB in text for text in warned] == [True]
 
@@ -177,7 +189,47 @@ def test_a_failing_image_fails_alone_and_loses_nothing(world: PullWorld) -> None
     assert world.store.names == {other: NEW.id(), bad: Content("kept").id()}
     result = PullReport(tuple(rows.values()), (), check_mode=False).to_result()
     assert result["failed"] is True
-    assert result["msg"].startswith("4 images: 1 pulled, 3 failed (quay.io/team/bad:1: pull_failed, ")
+    assert result["msg"] == (
+        "4 images: 1 pulled, 3 failed (quay.io/team/bad:1: died [pull_failed]; quay.io answers 404 for"
+        " quay.io/team/gone:1 [not_found]; 'UPPER' is not an image reference: repository name must be lowercase"
+        " [bad_reference])."
+    )
+    assert "reason" not in result, "they failed for different ones"
+
+
+def test_one_reason_for_all_failures_is_that_of_the_task(world: PullWorld) -> None:
+    world.registry.push(WEB, NEW)
+    for names, reason in (((WEB,), None), ((WEB, "quay.io/team/gone:1", "quay.io/team/away:1"), "not_found")):
+        result = PullReport(world.pull(*names), (), check_mode=False).to_result()
+        assert result.get("reason") == reason
+
+
+def test_the_message_tells_what_changed_nothing_and_what_only_got_a_name(world: PullWorld) -> None:
+    world.registry.push(WEB, NEW)
+    source = "oci-archive:/named.tar"
+    world.store.archives[source] = (OLD.facts(AMD64, "quay.io/team/named:1"),)
+    world.store.add(OLD)
+    world.store.add(NEW, WEB)
+    rows = world.pull(WEB, source, policy="always", check=True)
+    assert PullReport(rows, (), check_mode=True).sentence() == (
+        "2 images: 1 would be pulled and nothing changed, 1 would be named (check mode: nothing was done)."
+    )
+    rows = world.pull(WEB, source, policy="always")
+    assert PullReport(rows, (), check_mode=False).sentence() == "2 images: 1 pulled and nothing changed, 1 named."
+    rows = world.pull(WEB, source)
+    assert PullReport(rows, (), check_mode=False).sentence() == "2 images: 2 there already."
+
+
+def test_an_empty_name_fails_alone(world: PullWorld) -> None:
+    world.registry.push(WEB, NEW)
+    empty, web = world.pull("", WEB)
+    assert (empty.reason, empty.changed, web.changed) == (Reason.BAD_REFERENCE, False, True)
+
+
+def test_never_says_that_it_does_not_pull(world: PullWorld) -> None:
+    world.registry.push(WEB, NEW)
+    row = world.pull_one(WEB, policy="never")
+    assert (row.reason, "the policy is never" in str(row.error)) == (UNKNOWN, True)
 
 
 def test_duplicates_are_done_once(world: PullWorld) -> None:
@@ -264,7 +316,8 @@ def test_what_cannot_fit_is_not_pulled(world: PullWorld) -> None:
     rows = world.pull(*names, headroom=Headroom.parse("10%"))
 
     assert [(row.reason, row.bytes) for row in rows] == [(None, 60), (Reason.NO_SPACE, None), (None, 0)]
-    assert "at least 50 bytes, and 40 are left" in str(rows[1].error)
+    assert "at least 50 bytes; 40 are left for them" in str(rows[1].error)
+    assert "200 of 1000 bytes are free, and headroom keeps 100" in str(rows[1].error)
     assert [row.bytes for row in world.pull(names[1])] == [110]
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._images.pull_report import Row
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._images.pull_report import PullReport, Row
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import StoreError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.image_facts import ImageFacts
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
@@ -256,6 +256,46 @@ def test_r8_a_name_that_cannot_be_is_an_error_of_the_source(world: PullWorld) ->
 def test_r13_an_imported_image_is_there_by_its_id(world: PullWorld) -> None:
     world.store.put(ImageFacts(sha("imported"), "podman", platform=AMD64))
     assert world.pull_one(sha("imported")).after == (sha("imported"), None)
+
+
+@pytest.mark.parametrize("source", ["docker-archive:/a.tar", "docker-daemon:web:1"])
+def test_what_a_source_has_by_its_id_alone_has_no_digest_in_any_run(world: PullWorld, source: str) -> None:
+    """podman makes one up while it loads it, which a check cannot know."""
+    made_up = ONE.facts(AMD64, EXAMPLE)
+    world.store.archives[source] = (replace(made_up, digest=None, digests=frozenset()),)
+    (row,) = world.pull(source, check=True)
+    assert row.after == (ONE.id(), None)
+    world.store.put(made_up, EXAMPLE)
+    for _run in range(2):
+        row = world.pull_one(source)
+        assert (row.changed, row.before, row.after) == (False, (ONE.id(), None), (ONE.id(), None))
+    diff = PullReport((replace(row, changed=True, before=(None, None)),), (), check_mode=False).to_result()["diff"]
+    assert (diff["before"], diff["after"]) == (f"{source}\n  id: absent\n", f"{source}\n  id: {ONE.id()}\n")
+
+
+@pytest.mark.parametrize(
+    ("version", "source", "gzipped", "fails"),
+    [
+        ((4, 3, 1), "docker-archive:/a.tar", True, True),
+        ((4, 3, 1), "docker-archive:/a.tar", False, False),
+        ((4, 3, 1), "oci-archive:/a.tar", True, False),
+        ((5, 4, 2), "docker-archive:/a.tar", True, False),
+    ],
+)
+def test_podman_4_3_cannot_load_a_docker_archive_that_is_gzipped(
+    world: PullWorld, version: tuple[int, ...], source: str, gzipped: bool, fails: bool
+) -> None:
+    world.store.version = version
+    _archive(world, source, EXAMPLE)
+    world.gzipped |= {source} if gzipped else set()
+    row = world.pull_one(source)
+    if fails:
+        assert _failed(row, Reason.UNSUPPORTED_TRANSPORT)
+        assert "decompress it first" in str(row.error)
+        world.store.add(ONE)  # Where it is there already, only the name is set.
+        row = world.pull_one(source)
+        assert not row.pulled
+    assert (row.changed, row.resolved_name) == (True, EXAMPLE)
 
 
 def test_r14_a_saved_image_has_its_name_in_an_archive_and_none_in_a_folder(world: PullWorld) -> None:

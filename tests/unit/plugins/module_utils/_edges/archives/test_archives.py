@@ -16,9 +16,14 @@ import typing as t
 
 import pytest
 
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.archives.reader import is_gzipped
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import ImageError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.image_facts import ImageFacts
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.image_names import Source, Transport
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.image_names import (
+    Source,
+    Transport,
+    parse_image_name,
+)
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._edges.archives import making
@@ -95,6 +100,21 @@ def test_an_image_of_a_docker_archive(write: Write) -> None:
 def test_tags_are_named_as_podman_names_what_it_loads(write: Write, given: str, stored: str) -> None:
     (image,) = read(f"docker-archive:{write(packed(docker_archive((_ONE, given))))}")
     assert (image.name, image.tags) == (stored, (stored,))
+
+
+@pytest.mark.parametrize(("pack", "expected"), [(gzip.compress, True), (bz2.compress, False), (bytes, False)])
+def test_whether_an_archive_is_gzipped(write: Write, pack: t.Callable[[bytes], bytes], expected: bool) -> None:
+    source = parse_image_name(f"docker-archive:{write(pack(packed(docker_archive((_ONE, 'app:1')))))}:app:1")
+    assert isinstance(source, Source)
+    assert is_gzipped(source) is expected
+
+
+def test_an_archive_that_is_gone_is_not_said_to_be_anything(tmp_path: pathlib.Path) -> None:
+    source = parse_image_name(f"docker-archive:{tmp_path}/gone")
+    assert isinstance(source, Source)
+    with pytest.raises(ImageError) as refused:
+        is_gzipped(source)
+    assert refused.value.reason is Reason.ARCHIVE_UNREADABLE
 
 
 @pytest.mark.parametrize("tags", [None, []])
