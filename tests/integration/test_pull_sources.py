@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pytest
 from harness import Ansible
 from lablib.engines import dockerd
 from lablib.host import Host
@@ -140,6 +141,22 @@ def test_dockerd(host: Host, ansible: Ansible, push: Push) -> None:
     with dockerd(host):
         load = "docker-daemon:team/web:1"
         host.run(["sh", "-c", copy(image, load)])
+        docker_has_it(host, ansible, image)
+
+
+@pytest.mark.parametrize("distro", ["trixie"], indirect=True)
+def test_dockerd_with_containerds_store(host: Host, ansible: Ansible, push: Push) -> None:
+    """There dockerd's ID is the digest of a manifest (bookworm's dockerd is too old for it)."""
+    image = push("docker-store", media="docker")
+    name = "docker.io/team/web:1"
+    make(
+        host,
+        f"podman pull --quiet {image.reference} > /dev/null",
+        f"podman tag {image.reference} {name}",
+        f"podman save --quiet --output=docker.tar {name}",
+    )
+    with dockerd(host, containerd_store=True):
+        host.run(["docker", "load", "--input", f"{SCRATCH}/docker.tar"])
         docker_has_it(host, ansible, image)
 
 
