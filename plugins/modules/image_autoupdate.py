@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - podfleet.autoupdate._attributes
   - podfleet.autoupdate._attributes.actiongroup_autoupdate
   - podfleet.autoupdate._selection
+  - podfleet.autoupdate._memory
   - podfleet.autoupdate._credentials
 attributes:
   check_mode:
@@ -81,10 +82,10 @@ options:
   fail_on:
     description:
       - The statuses that make the task fail, after everything was processed.
+      - The default is V(failed) and V(rolled_back), with O(state=rolled_back) only V(failed).
     type: list
     elements: str
     choices: [current, pending, updated, rolled_back, failed, held, pinned, unknown]
-    default: [failed, rolled_back]
 seealso:
   - module: podfleet.autoupdate.autoupdate_info
   - name: podman-auto-update(1)
@@ -110,6 +111,26 @@ EXAMPLES = r"""
       - failed
       - rolled_back
       - unknown
+
+- name: Go back to what the web server ran before, and stay away from what it leaves
+  podfleet.autoupdate.image_autoupdate:
+    state: rolled_back
+    only:
+      - unit:web
+
+- name: Update all but the shop, which is frozen until the holidays are over
+  podfleet.autoupdate.image_autoupdate:
+    holds:
+      - unit: shop-*
+        reason: frozen for the holidays
+        until: "2027-01-04"
+      - reference: docker.io/library/postgres:16
+
+- name: Try again an image that failed, after its configuration was mended
+  podfleet.autoupdate.image_autoupdate:
+    only:
+      - unit:web
+    lift_holds: true
 
 - name: Use credentials from the vault for one registry
   podfleet.autoupdate.image_autoupdate:
@@ -181,7 +202,7 @@ updates:
       description:
         - What became of the container.
         - V(current) runs what its reference names. V(pending) would be updated. V(updated) runs the new image.
-          V(rolled_back) failed on the new image and runs the old one again. V(failed) needs attention. V(held) is
+          V(rolled_back) failed on the new image and runs the old one again, or went back because O(state) asks for it. V(failed) needs attention. V(held) is
           deliberately left alone. V(pinned) names one fixed image. V(unknown) could not be told by the registry.
       type: str
       returned: success and failure
@@ -324,6 +345,7 @@ def main() -> t.NoReturn:
         argument_spec={
             **arguments.SELECTION,
             **arguments.CREDENTIALS,
+            **arguments.MEMORY,
             "rollback": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 180},
             "parallel": {"type": "int", "default": 8},
@@ -333,7 +355,6 @@ def main() -> t.NoReturn:
                 "type": "list",
                 "elements": "str",
                 "choices": [status.value for status in Status],
-                "default": ["failed", "rolled_back"],
             },
         },
         supports_check_mode=True,
@@ -341,7 +362,9 @@ def main() -> t.NoReturn:
 
     def body() -> dict[str, t.Any]:
         report = autoupdate(arguments.settings(module.params), check_mode=module.check_mode)
-        return report.to_result(fail_on=module.params["fail_on"])
+        usual = ["failed"] if module.params["state"] == "rolled_back" else ["failed", "rolled_back"]
+        given = module.params["fail_on"]
+        return report.to_result(fail_on=usual if given is None else given)
 
     entry.run(module, body, libraries=("dbus", "requests"))
 

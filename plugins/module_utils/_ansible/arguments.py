@@ -12,6 +12,7 @@ import typing as t
 
 from .._engine.settings import Access, Settings
 from .._pure.credentials import TOKEN_USER, Credential
+from .._pure.holds import UserHold
 from .._pure.policies import Policy
 
 #: Twin: doc_fragments/_selection.py.
@@ -50,6 +51,26 @@ CREDENTIALS: dict[str, t.Any] = {
 }
 
 
+#: Twin: doc_fragments/_memory.py.
+MEMORY: dict[str, t.Any] = {
+    "state": {"type": "str", "choices": ["updated", "rolled_back"], "default": "updated"},
+    "holds": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "reference": {"type": "str"},
+            "unit": {"type": "str"},
+            "reason": {"type": "str"},
+            "until": {"type": "str"},
+        },
+        "required_one_of": [["reference", "unit"]],
+    },
+    "lift_holds": {"type": "bool", "default": False},
+    "keep": {"type": "int", "default": 1},
+    "prune": {"type": "str", "choices": ["replaced", "none"], "default": "replaced"},
+}
+
+
 def credential(entry: t.Mapping[str, t.Any]) -> Credential:
     """One entry of the parameter C(credentials)."""
     token = entry.get("identity_token")
@@ -68,13 +89,28 @@ def access(params: t.Mapping[str, t.Any]) -> Access:
     )
 
 
+def holds(entries: t.Sequence[t.Mapping[str, t.Any]] | None) -> tuple[UserHold, ...] | None:
+    """The parameter C(holds); None where it is left out.
+
+    Raises:
+        InputError: An entry cannot be meant.
+    """
+    if entries is None:
+        return None
+    return tuple(UserHold.parse(**{key: value for key, value in one.items() if value}) for one in entries)
+
+
 def settings(params: t.Mapping[str, t.Any]) -> Settings:
     """The engine's settings from a module's parameters; what a module does not offer keeps its default."""
-    given = {name: params[name] for name in ("rollback", "timeout", "parallel", "registry_parallel") if name in params}
+    names = ("rollback", "timeout", "parallel", "registry_parallel", "keep", "lift_holds")
+    given = {name: params[name] for name in names if name in params}
     return Settings(
         only=tuple(params["only"]),
         exclude=tuple(params["exclude"]),
         policies=frozenset(map(Policy, params["policies"])),
         access=access(params),
+        prune=params.get("prune") != "none",
+        back=params.get("state") == "rolled_back",
+        holds=holds(params.get("holds")),
         **given,
     )

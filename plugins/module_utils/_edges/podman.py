@@ -132,6 +132,10 @@ class Podman:
         """Take a name from an image; the image stays."""
         self._podman.call("untag", image_id[len("sha256:") :], name)
 
+    def remove_name(self, name: str) -> None:
+        """Take a name away; an image that loses its last one goes too, unless a container uses it: then both stay."""
+        self._podman.call("rmi", name)
+
 
 class FirstLook:
     """What every look at a host begins with, asked from now on beside whoever made this. Each answer is for one taker.

@@ -15,13 +15,16 @@ from dataclasses import dataclass, field
 
 from .._pure.credentials import Credential
 from .._pure.errors import InputError
+from .._pure.holds import UserHold
 from .._pure.policies import Policy
+from .._pure.slots import MOST as MOST_SLOTS
 
 #: Requests at once to one registry: more is measurably faster where it is far away, and impolite to a small one.
 REGISTRY_WIDTH = 8
 REGISTRY_SECONDS = 30.0
 LONGEST_TIMEOUT = 24 * 3600
 WIDEST = 100
+_MOST_HOLDS = 1000
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,15 @@ class Settings:
     timeout: float = 180.0
     parallel: int = 8
     registry_parallel: int = REGISTRY_WIDTH
+    #: How many replaced images are kept for each unit and reference.
+    keep: int = 1
+    #: Whether replaced images that are kept no longer are removed.
+    prune: bool = True
+    #: The holds of people from now on; None where those of earlier runs stay.
+    holds: tuple[UserHold, ...] | None = None
+    lift_holds: bool = False
+    #: Whether units are to go back to what they ran before.
+    back: bool = False
     access: Access = field(default_factory=Access)
 
 
@@ -73,6 +85,14 @@ def must_be_usable(settings: Settings) -> None:
         must_be_in_range(name, getattr(settings, name), most)
     if not settings.policies:
         raise InputError("policies is empty, so nothing would be looked at; leave it out, or name registry or local")
+    if not 0 <= settings.keep <= MOST_SLOTS:
+        raise InputError(f"keep must be between 0 and {MOST_SLOTS}, not {settings.keep}")
+    if settings.holds is not None and len(settings.holds) > _MOST_HOLDS:
+        raise InputError(f"holds has more than {_MOST_HOLDS} entries; use globs")
+    if settings.back and not settings.only:
+        raise InputError(
+            'state: rolled_back puts back what only names, and only is empty; write for example unit:web, or "*" for all'
+        )
     must_be_reachable(settings.access)
 
 

@@ -16,8 +16,10 @@ from .._edges.podman import FirstLook, Podman
 from .._edges.procfs import ProcFs
 from .._pure.selection import Selection
 from .._update.flow import Options, Update, World
+from .._update.memory import MemoryOptions
 from .._update.report import Report
 from .joining import Registries, system_bus
+from .remembering import HostMemory
 from .settings import Settings
 
 
@@ -34,10 +36,18 @@ def update(settings: Settings, begun: FirstLook, *, check_mode: bool) -> Report:
     with contextlib.ExitStack() as stack:
         podman = Podman(authfiles=files.for_podman, verify_tls=settings.access.validate_certs, begun=begun)
         registries, bus = Registries(settings.access, files), system_bus(settings, stack)
-        world = World(podman, ProcFs(), registries.connect, bus, registries.begin)
+        world = World(podman, ProcFs(), registries.connect, bus, registries.begin, HostMemory())
         whole = Update(
             world,
-            Options(selection, settings.policies, settings.rollback, settings.parallel, settings.registry_parallel),
+            Options(
+                selection,
+                settings.policies,
+                settings.rollback,
+                settings.parallel,
+                settings.registry_parallel,
+                MemoryOptions(settings.keep, settings.prune, settings.holds, settings.lift_holds),
+                settings.back,
+            ),
         )
         report = whole.check() if check_mode else whole.run()
         return replace(report, warnings=(*report.warnings, *files.warnings()))

@@ -84,15 +84,21 @@ class Target:
     pull: str | None = None
     #: The authfile of the container's label, with which it is pulled.
     authfile: str | None = None
+    #: Whether this is the way back that somebody asked for: what runs now is then held, and keeps no slot.
+    back: bool = False
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The finding for one workload and, where it is pending, what it should run."""
+    """The finding for one workload and, where it is pending, what it should run.
+
+    C(final) decisions do not follow what their name will mean once others are decided.
+    """
 
     finding: Finding
     digest: str | None
     target: Target | None = None
+    final: bool = False
 
 
 class Sameness(enum.Enum):

@@ -33,7 +33,10 @@ class Status(_Code):
     CURRENT = ("current", "The container runs what its reference names.")
     PENDING = ("pending", "A newer image is there, and nothing was done yet.")
     UPDATED = ("updated", "The unit was restarted, and the container runs the new image.")
-    ROLLED_BACK = ("rolled_back", "The new image failed, and the old one runs again. The reason says how it failed.")
+    ROLLED_BACK = (
+        "rolled_back",
+        "The old image runs again: the new one failed, and the reason says how, or somebody asked for it.",
+    )
     FAILED = ("failed", "Something has to be mended; the reason says what.")
     HELD = ("held", "Deliberately left alone; the reason says why.")
     PINNED = ("pinned", "The reference names one fixed image, by digest or by ID: there is nothing to follow.")
@@ -67,7 +70,7 @@ class Reason(_Code):
     """Why a row has its status: a stable code, with the text that explains it and says what to do next."""
 
     # Nothing is wrong.
-    CHECK_MODE = ("check_mode", "A newer image is available; a run without check mode would activate it.")
+    CHECK_MODE = ("check_mode", "Another image is available; a run without check mode would activate it.")
     SAME_CONTENT = (
         "same_content",
         "The registry answers with another digest, but with the image ID that already runs. Nothing to do.",
@@ -184,6 +187,20 @@ class Reason(_Code):
         "held",
         "The image, or its reference, is held on this host: it failed here before, or a person holds it. The message"
         " says which. lift_holds takes the hold away.",
+    )
+    BAD_DIGEST = (
+        "bad_digest",
+        "The image failed on this host before, or was left by a rollback that somebody asked for, so it is held. A newer"
+        " image passes by itself; lift_holds lets this one be tried again.",
+    )
+    USER_HOLD = (
+        "user_hold",
+        "A person holds this unit or reference. The message says which hold, and until when; lift_holds takes it away.",
+    )
+    SLOT_MISSING = (
+        "slot_missing",
+        "No earlier image is kept for this unit: none was replaced yet, keep is 0, or podman image prune --all took it."
+        " Name the earlier image in the unit, or push it under the tag again.",
     )
     STATE_INVALID = (
         "state_invalid",

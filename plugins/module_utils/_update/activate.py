@@ -17,26 +17,30 @@ import time
 import typing as t
 from dataclasses import replace
 
-from .._pure.decisions import Finding
+from .._pure.decisions import Decision, Finding
 from .._pure.errors import StoreError, UnitError
 from .._pure.reasons import Reason, Status
 from .._pure.records import Snapshot
 from .._pure.units import JobOutcome
 from .gate import Expected, ExpectedContainer, Gate
 from .groups import Change, Member
+from .memory import Memory
 from .outcomes import Failure, Outcome
 from .protocols import Store, Units
 from .stage import stage
 from .tags import Tags
 
+_PENDING = Finding(Status.PENDING)
+
 
 class Transaction:
     """Moves one group. Not reused; the outcomes are complete when C(run) returns, whatever happened."""
 
-    def __init__(self, store: Store, units: Units, snapshot: Snapshot, *, rollback: bool) -> None:
+    def __init__(self, store: Store, units: Units, snapshot: Snapshot, memory: Memory, *, rollback: bool) -> None:
         self._store = store
         self._units = units
         self._snapshot = snapshot
+        self._memory = memory
         self._rollback = rollback
         self._tags = Tags(store, snapshot)
         self._gate = Gate(store)
@@ -82,6 +86,13 @@ class Transaction:
 
     def _stage_change(self, change: Change) -> Change | None:
         staged = stage(change, self._store, self._snapshot)
+        if isinstance(staged, Change) and change.target.id is None:
+            # Only the pull told which image it is.
+            objection = self._memory.objection(staged.workload, Decision(_PENDING, None, staged.target))
+            if objection:
+                self._end(change, objection)
+                self._tags.drop(t.cast("str", staged.target.id), t.cast("str", staged.target.pull))
+                return None
         if isinstance(staged, Change):
             return staged
         self._end(change, staged)
@@ -136,8 +147,7 @@ class Transaction:
         for member in members:
             failure = failures.get(member.unit)
             if not failures:
-                self._end_member(member, Finding(Status.UPDATED))
-                self._tags.forget_rejected(member)
+                self._succeed(member)
             elif failure is not None and member.unit not in self._jobs:
                 # Its tags could not all be moved, so it was never restarted; a reboot must not activate the others.
                 self._tags.undo(member)
@@ -145,11 +155,21 @@ class Transaction:
             elif self._rollback:
                 back.append(member)
             elif failure is None:
-                self._end_member(member, Finding(Status.UPDATED))
+                self._succeed(member)
             else:
                 self._end_member(member, Finding(Status.FAILED, failure.reason, failure.error))
+                self._tags.note_slots(member, self._memory)
         others = Failure(Reason.GROUP_FAILED, f"{min(failures, default='')} failed")
         self._put_back({member.unit: failures.get(member.unit, others) for member in back}, back)
+
+    def _succeed(self, member: Member) -> None:
+        for change in member.changes:
+            self._end(change, Finding(Status.ROLLED_BACK if change.target.back else Status.UPDATED), moved=True)
+        left = [change for change in member.changes if change.target.back]
+        if left:
+            self._memory.leave(left, None, self._store, asked=True)
+        else:
+            self._tags.settle(member, self._memory)
 
     def _put_back(self, why: t.Mapping[str, Failure], members: t.Sequence[Member]) -> None:
         """Tag the old images back, restart on them side by side; the old state is verified like a new one."""
@@ -175,24 +195,30 @@ class Transaction:
         problems.update(self._judge({one.unit: _expected(one, new=False) for one in ready}, jobs))
         for member in members:
             failure, problem = why[member.unit], problems.get(member.unit)
+            asked = any(change.target.back for change in member.changes)
+            if not asked:
+                self._memory.leave(member.changes, failure.reason, self._store)
             if problem is None:
-                self._end_member(member, Finding(Status.ROLLED_BACK, failure.reason, failure.error))
+                # Where somebody asked to go back, what the unit is on again is not what was asked for.
+                status = Status.FAILED if asked else Status.ROLLED_BACK
+                self._end_member(member, Finding(status, failure.reason, failure.error), moved=False)
             else:
                 both = f"{failure.error}; then, on the old image: {problem.error}"
                 self._end_member(member, Finding(Status.FAILED, Reason.UNIT_DOWN, both))
 
     # Report.
 
-    def _end_member(self, member: Member, finding: Finding) -> None:
+    def _end_member(self, member: Member, finding: Finding, *, moved: bool | None = None) -> None:
         for change in member.changes:
-            self._end(change, finding)
+            self._end(change, finding, moved=moved)
 
-    def _end(self, change: Change, finding: Finding) -> None:
+    def _end(self, change: Change, finding: Finding, *, moved: bool | None = None) -> None:
+        """Note what became of a container; C(moved) says whether it runs its target or what it ran before, if either."""
         job = self._jobs.get(t.cast("str", change.workload.unit))
         after: tuple[str | None, str | None] | None = None
-        if finding.status is Status.UPDATED:
+        if moved:
             after = (change.target.id, change.target.digest)
-        elif finding.status is Status.FAILED and job is not None:
+        elif moved is None and finding.status is Status.FAILED and job is not None:
             after = (None, None)  # It was restarted and came up on neither image.
         self._outcomes[change.workload.container_id] = Outcome(
             finding,

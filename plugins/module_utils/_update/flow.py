@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from .._pure.decisions import Decision, Finding, Workload
 from .._pure.errors import MissingLibraryError, UnitError
@@ -22,7 +22,8 @@ from .._pure.selection import Selection
 from .._pure.texts import printable
 from .._pure.units import UnitFacts
 from .discover import Discovery, discover, with_all_images
-from .protocols import Processes, Registry, Store, Units
+from .memory import Memory, MemoryOptions
+from .protocols import Processes, Registry, Remembered, Store, Units
 from .report import Report, Row, row_warning, unchecked_warning
 from .resolve import resolve_all, with_one_image_per_tag
 
@@ -43,6 +44,9 @@ class Options:
     rollback: bool
     parallel: int
     registry_parallel: int
+    memory: MemoryOptions = field(default_factory=MemoryOptions)
+    #: Whether units are to go back to what they ran before, instead of forward.
+    back: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class World:
     registry: t.Callable[[Discovery, int], Registry]
     units: t.Callable[[], Units]
     begin: Begin
+    memory: Remembered
 
 
 class Update:
@@ -66,19 +71,20 @@ class Update:
     def __init__(self, world: World, options: Options) -> None:
         self._world = world
         self._options = options
+        self._memory = Memory(world.memory, options.memory)
         self._registry: Registry | None = None
         self._warnings: list[str] = []
 
     def check(self) -> Report:
         """Say what C(run) would do. Nothing is pulled, tagged or restarted."""
-        discovery, decisions = self._decide()
+        discovery, decisions = self._decide(write=False)
         decisions = self._with_unit_states(discovery, decisions, must_answer=False)
         rows = [_predicted(one, decisions[one.container_id]) for one in discovery.workloads]
         return self._report(rows, check_mode=True)
 
     def run(self) -> Report:
         """Bring every pending workload to its target."""
-        discovery, decisions = self._decide()
+        discovery, decisions = self._decide(write=True)
         decisions = self._with_unit_states(discovery, decisions, must_answer=True)
         outcomes = self._activate(discovery, decisions)
         # What a unit runs beside the containers that were changed went down with it.
@@ -92,28 +98,46 @@ class Update:
             outcome = outcomes.get(one.container_id, down.get(one.unit))
             decision = decisions[one.container_id]
             rows.append(_ended(one, decision, outcome) if outcome else _unmoved(one, decision))
+        self._memory.record(rows)
+        self._warnings += self._memory.warnings
         return self._report(rows, check_mode=False)
 
-    def _decide(self) -> tuple[Discovery, dict[str, Decision]]:
+    def _decide(self, *, write: bool) -> tuple[Discovery, dict[str, Decision]]:
         options, world = self._options, self._world
 
         def begin(host: t.Callable[[], HostFacts], references: t.Collection[Reference]) -> None:
             world.begin(host, references, min(options.registry_parallel, len(references)))
 
-        discovery = discover(world.store, world.processes, options.selection, options.policies, begin)
+        begin_ = None if options.back else begin
+        discovery = discover(world.store, world.processes, options.selection, options.policies, begin_)
         self._warnings += discovery.pattern_warnings()
-
-        def registry(width: int) -> Registry:
-            self._registry = world.registry(discovery, width)
-            return self._registry
-
-        decisions = resolve_all(discovery.workloads, discovery.snapshot, registry, options.registry_parallel)
+        self._memory.begin(discovery, write=write)
+        discovery, decisions = (self._backward if options.back else self._forward)(discovery)
+        decisions = self._memory.with_holds(discovery, decisions)
         if options.rollback:
             decisions = {
                 one.container_id: _hold_without_way_back(one, decisions[one.container_id], discovery)
                 for one in discovery.workloads
             }
         return discovery, decisions
+
+    def _forward(self, discovery: Discovery) -> tuple[Discovery, dict[str, Decision]]:
+        """What the registries and local names say that each workload should run."""
+
+        def registry(width: int) -> Registry:
+            self._registry = self._world.registry(discovery, width)
+            return self._registry
+
+        width = self._options.registry_parallel
+        return discovery, resolve_all(discovery.workloads, discovery.snapshot, registry, width)
+
+    def _backward(self, discovery: Discovery) -> tuple[Discovery, dict[str, Decision]]:
+        """What each workload ran before; no registry is asked."""
+        from .back import decide_back, with_open_ways  # noqa: PLC0415 (rarely asked for)
+
+        snapshot = with_all_images(discovery.snapshot, self._world.store)
+        discovery = replace(with_open_ways(discovery), snapshot=snapshot)
+        return discovery, decide_back(discovery, self._memory.state)
 
     def _with_unit_states(
         self, discovery: Discovery, decisions: dict[str, Decision], *, must_answer: bool
@@ -152,9 +176,10 @@ class Update:
             return {}
         units, store = self._world.units(), self._world.store
         snapshot = with_all_images(discovery.snapshot, store)
+        self._memory.learn(discovery.workloads, snapshot)
 
         def move(group: tuple[Member, ...]) -> dict[str, Outcome]:
-            transaction = Transaction(store, units, snapshot, rollback=self._options.rollback)
+            transaction = Transaction(store, units, snapshot, self._memory, rollback=self._options.rollback)
             return transaction.run(group)
 
         with ThreadPoolExecutor(max_workers=min(self._options.parallel, len(groups))) as pool:
@@ -169,7 +194,7 @@ class Update:
             if row.changed:
                 self._warnings += [row_warning(row.workload, reason) for reason in row.workload.warnings]
         usage = self._registry.usage() if self._registry else ()
-        return Report(tuple(rows), usage, tuple(dict.fromkeys(self._warnings)), check_mode)
+        return Report(tuple(rows), usage, tuple(dict.fromkeys(self._warnings)), check_mode, self._memory.changed)
 
 
 def _unit_objection(workload: Workload, facts: t.Mapping[str, UnitFacts], units: Units) -> Finding | None:

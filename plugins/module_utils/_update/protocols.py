@@ -11,11 +11,16 @@ from __future__ import annotations
 import typing as t
 
 from .._pure.decisions import RemoteImage
+from .._pure.history import Event, Who
 from .._pure.ownership import Owner
 from .._pure.platforms import Platform
 from .._pure.questions import Question, RegistryUsage
 from .._pure.records import ContainerDetails, HostFacts, ImageRecord, ListedContainer
+from .._pure.state import State
 from .._pure.units import JobOutcome, UnitFacts, UnitLinks
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
 
 
 class Store(t.Protocol):
@@ -46,6 +51,9 @@ class Store(t.Protocol):
 
     def untag(self, image_id: str, name: str) -> None:
         """Take a name from an image; the image stays."""
+
+    def remove_name(self, name: str) -> None:
+        """Take a name away; an image that loses its last one goes too, unless a container uses it: then both stay."""
 
 
 class Processes(t.Protocol):
@@ -92,3 +100,22 @@ class Units(t.Protocol):
 
     def reset_failed(self, units: t.Collection[str]) -> None:
         """Forget failures, so that a start limit does not refuse the way back."""
+
+
+class Remembered(t.Protocol):
+    """What a host remembers of earlier runs. Methods that read or write raise C(StateError)."""
+
+    def read(self) -> State:
+        """What is remembered."""
+
+    def change(self, change: t.Callable[[State], State]) -> State:
+        """Replace what is remembered by what C(change) makes of it; called from several threads."""
+
+    def add(self, events: t.Sequence[Event]) -> None:
+        """Add to the history."""
+
+    def who(self) -> Who:
+        """Who runs this."""
+
+    def now(self) -> datetime:
+        """The time, in whole seconds, as files hold it."""

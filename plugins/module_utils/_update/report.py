@@ -78,11 +78,13 @@ class Report:
     registries: tuple[RegistryUsage, ...]
     warnings: tuple[str, ...]
     check_mode: bool
+    #: Whether the task sets or lifts holds.
+    holds_changed: bool = False
 
     @property
     def changed(self) -> bool:
-        """Whether a unit was restarted, or would be."""
-        return any(row.changed for row in self.rows)
+        """Whether a unit was restarted, or would be, or what is held is other than before."""
+        return self.holds_changed or any(row.changed for row in self.rows)
 
     def count(self, status: Status) -> int:
         """How many rows have the status."""

@@ -66,6 +66,7 @@ def with_one_image_per_tag(
         if (
             one.policy is not Policy.LOCAL
             or one.finding
+            or decided.final
             or not (decided.target or decided.finding.status is Status.CURRENT)
         ):
             continue

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from .._pure import names
 from .._pure.errors import StoreError
 from .._pure.records import Snapshot
+from .._pure.slots import occupied, shifted, surplus
 from .discover import local_names
-from .groups import Member
+from .groups import Change, Member
+from .memory import Memory
 from .protocols import Store
 
 
@@ -43,17 +45,28 @@ class Tags:
         return member.unit in self._moves
 
     def move(self, member: Member) -> None:
-        """Keep the running images under slots, then let the member's names point to the targets.
+        """Keep the running images under names of ours, then let the member's names point to the targets.
 
         Raises:
             StoreError: podman refused; what was moved until then is undone by C(undo).
         """
+        self._moves.setdefault(member.unit, [])
         for change in member.changes:
             workload, target = change.workload, change.target
-            if workload.image_id in self._snapshot.images:
-                self._tag(member, t.cast("str", workload.image_id), names.slot(member.unit, target.name))
-            if target.pull is not None:
+            old = t.cast("str", workload.image_id)
+            if old in self._snapshot.images and target.back:
+                self._tag(member, old, names.rejected(target.name, old))
+            elif old in self._snapshot.images:
+                self._shift(member, *_slot_key(change), old)
+            if target.pull is not None or target.back:
                 self._tag(member, t.cast("str", target.id), target.name)
+
+    def _shift(self, member: Member, unit: str, reference: str, old: str) -> None:
+        """Put the old image into the first slot, and what is there into the next ones, the last first."""
+        before = occupied(unit, reference, self._tags)
+        for number, image_id in sorted(shifted(before, old).items(), reverse=True):
+            if before.get(number) != image_id:
+                self._tag(member, image_id, names.slot(unit, reference, number))
 
     def _tag(self, member: Member, image_id: str, name: str) -> None:
         self._store.tag(image_id, name)
@@ -74,16 +87,36 @@ class Tags:
     def keep_rejected(self, member: Member) -> None:
         """Give the rejected images a name of ours: one that was built here may have no other copy."""
         for change in member.changes:
-            if change.target.id is not None:
+            if change.target.id is not None and not change.target.back:
                 with contextlib.suppress(StoreError):  # The way back matters more.
-                    self._store.tag(change.target.id, names.rejected(member.unit, change.target.name))
+                    self._store.tag(change.target.id, names.rejected(change.target.name, change.target.id))
 
-    def forget_rejected(self, member: Member) -> None:
-        """What an earlier run rejected is no longer in question once a newer image works."""
+    def settle(self, member: Member, memory: Memory) -> None:
+        """Let go of what is kept no longer, once the new images work: slots beyond the window, and what is not held."""
         for change in member.changes:
-            name = names.rejected(member.unit, change.target.name)
-            if name in self._tags:
-                self.drop(self._tags[name], name)
+            unit, reference = _slot_key(change)
+            held = occupied(unit, reference, self._tags)
+            for number in surplus(held, memory.options.keep):
+                self._let_go(held[number], names.slot(unit, reference, number), memory)
+            memory.kept(unit, reference, occupied(unit, reference, self._tags))
+            for name, image_id in list(self._tags.items()):
+                if name == names.rejected(reference, image_id) and not memory.is_held(reference, image_id):
+                    self._let_go(image_id, name, memory)
+
+    def note_slots(self, member: Member, memory: Memory) -> None:
+        """Let the memory know the slots of a member that stays where it failed."""
+        for change in member.changes:
+            unit, reference = _slot_key(change)
+            memory.kept(unit, reference, occupied(unit, reference, self._tags))
+
+    def _let_go(self, image_id: str, name: str, memory: Memory) -> None:
+        """Take a name of ours away; it stays where a container uses the image, and is tried again after the next update."""
+        with contextlib.suppress(StoreError):
+            if memory.options.prune:
+                self._store.remove_name(name)
+            else:
+                self._store.untag(image_id, name)
+            self._tags.pop(name, None)
 
     def waves(self, members: t.Sequence[Member]) -> list[list[Member]]:
         """Put together who can go back side by side: one tag cannot point to two old images at once.
@@ -125,3 +158,7 @@ class Tags:
         """Take a name away. Whether it is gone already, or stays: neither changes what runs."""
         with contextlib.suppress(StoreError):
             self._store.untag(image_id, name)
+
+
+def _slot_key(change: Change) -> tuple[str, str]:
+    return t.cast("str", change.workload.unit), change.target.name

@@ -8,13 +8,17 @@ from __future__ import annotations
 import hashlib
 import typing as t
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.decisions import RemoteImage
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import RegistryError
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import RegistryError, StateError
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.history import Event, Who, line
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.history import events as read_events
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.questions import Question, RegistryUsage
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.records import ListedContainer
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.references import Reference
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.state import State, parse_state, render_state
 
 APP = "quay.io/team/app:1"
 AMD64 = Platform("linux", "amd64")
@@ -95,6 +99,42 @@ class Container:
     recipe: Recipe
     owner: str | None
     invisible: int = 0
+
+
+class FakeMemory:
+    """What a host remembers, written and read as the file is. C(broken) makes every writing fail."""
+
+    def __init__(self) -> None:
+        self.body = render_state(State())
+        self.events: list[Event] = []
+        self.clock = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
+        self.broken = False
+        self.writes = 0
+
+    @property
+    def state(self) -> State:
+        return parse_state(self.body, "state.json")
+
+    def read(self) -> State:
+        return self.state
+
+    def change(self, change: t.Callable[[State], State]) -> State:
+        if self.broken:
+            raise StateError("state.json cannot be written: No space left on device")
+        self.writes += 1
+        self.body = render_state(change(self.state))
+        return self.state
+
+    def add(self, events: t.Sequence[Event]) -> None:
+        if self.broken:
+            raise StateError("history.jsonl cannot be written: No space left on device")
+        self.events += read_events(b"".join(map(line, events)))
+
+    def who(self) -> Who:
+        return Who(0, "root", "anna")
+
+    def now(self) -> datetime:
+        return self.clock
 
 
 class FakeRegistry:

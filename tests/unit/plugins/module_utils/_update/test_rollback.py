@@ -20,7 +20,7 @@ from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._up
 )
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.world import Host, row, told
 
-_SLOT, _REJECTED = names.slot("app.service", APP), names.rejected("app.service", APP)
+_SLOT, _REJECTED = names.slot("app.service", APP), names.rejected(APP, V2.id)
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_the_slot_of_an_earlier_update_is_put_back(host: Host) -> None:
     host.registry.publish(V3)
     _unit(host).fails_on = {V3.id}
     assert told(host.update().run()) == {"app": ("rolled_back", "job_failed")}
-    assert host.tags == {APP: V2.id, _SLOT: V1.id, _REJECTED: V3.id}
+    assert host.tags == {APP: V2.id, _SLOT: V1.id, names.rejected(APP, V3.id): V3.id}
 
 
 def test_a_local_image_that_fails_is_kept_because_it_may_have_no_other_copy() -> None:
@@ -145,16 +145,16 @@ def test_a_local_image_that_fails_is_kept_because_it_may_have_no_other_copy() ->
     host.service("app.service", Recipe("app", "app", policy="local"), fails_on={V2.id})
     host.has(V2, "localhost/app:latest")
     assert told(host.update().run()) == {"app": ("rolled_back", "job_failed")}
-    kept = names.rejected("app.service", "localhost/app:latest")
+    kept = names.rejected("localhost/app:latest", V2.id)
     assert host.tags == {"localhost/app:latest": V1.id, kept: V2.id}
 
 
-def test_the_next_run_tries_again_and_undoes_again(host: Host) -> None:
+def test_the_next_run_leaves_the_image_alone(host: Host) -> None:
     _unit(host).fails_on = {V2.id}
     host.update().run()
-    tags = dict(host.tags)
-    assert told(host.update().run()) == {"app": ("rolled_back", "job_failed")}
-    assert host.tags == tags
+    tags, log = dict(host.tags), list(host.log)
+    assert told(host.update().run()) == {"app": ("held", "bad_digest")}
+    assert (host.tags, host.log) == (tags, log)
     assert host.running("app") == V1.id
 
 

@@ -34,10 +34,12 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.registri
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.selection import Selection
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.units import JobOutcome, UnitFacts, UnitLinks
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.flow import Options, Update, World
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.memory import MemoryOptions
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.report import Report, Row
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.parts import (
     AMD64,
     Container,
+    FakeMemory,
     FakeRegistry,
     Image,
     Recipe,
@@ -72,6 +74,7 @@ class Host:
         self.blind_looks = 0
         self.reset_refused = False
         self.tied: dict[str, UnitLinks] = {}
+        self.memory = FakeMemory()
         #: What the store was asked for, in the order in which it was.
         self.looks: list[str] = []
         #: What the registries were told to be ready for: the references, and how many threads will ask.
@@ -116,12 +119,27 @@ class Host:
         return [entry[1:] for entry in self.log if entry[0] == what]
 
     def update(
-        self, *, rollback: bool = True, only: t.Sequence[str] = (), policies: t.Iterable[Policy] = Policy
+        self,
+        *,
+        rollback: bool = True,
+        only: t.Sequence[str] = (),
+        policies: t.Iterable[Policy] = Policy,
+        back: bool = False,
+        **memory: t.Any,
     ) -> Update:
         """One run over this host, to be started by C(run) or C(check)."""
-        options = Options(Selection.parse(only, []), frozenset(policies), rollback, parallel=4, registry_parallel=4)
+        options = Options(
+            Selection.parse(only, []),
+            frozenset(policies),
+            rollback,
+            parallel=4,
+            registry_parallel=4,
+            memory=MemoryOptions(**memory),
+            back=back,
+        )
+        registry = self.registry
         return Update(
-            World(self, self, lambda _discovery, width: self.registry.connect(width), self._connect, self._begin),
+            World(self, self, lambda _found, width: registry.connect(width), self._connect, self._begin, self.memory),
             options,
         )
 
@@ -172,6 +190,17 @@ class Host:
                     raise StoreError(f"podman tag {name}: cannot be tagged")
                 self.log.append(("tag", image_id, name))
                 self.tags[name] = image_id
+
+    def remove_name(self, name: str) -> None:
+        with self.lock:
+            identity = self.tags[name]
+            last = [one for one, tagged in self.tags.items() if tagged == identity] == [name]
+            if last and any(one.listed.image_id == identity for one in self.containers_):
+                raise StoreError(f"podman rmi {name}: image used by a container")
+            self.log.append(("remove_name", identity, name))
+            del self.tags[name]
+            if last:
+                del self.images_[identity]
 
     def untag(self, image_id: str, name: str) -> None:
         with self.lock:
