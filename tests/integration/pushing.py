@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from lablib.host import Host
 from lablib.images import ImageMaker, Pushed
 from locations import LANE
 
@@ -33,3 +34,9 @@ class Push:
 def id_of(pushed: Pushed) -> str:
     """The image ID of what was pushed for one platform only, or for the one that the lab runs."""
     return pushed.image_ids[PLATFORM]
+
+
+def build(host: Host, image: Pushed, name: str) -> None:
+    """As if the host had built it: it has the local name, and no other."""
+    pulled = image.reference
+    host.run(["sh", "-ec", f"podman pull --quiet {pulled}; podman tag {pulled} {name}; podman untag {name} {pulled}"])

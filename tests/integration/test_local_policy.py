@@ -11,30 +11,24 @@ from lablib.host import Host
 from lablib.images import Kind, Pushed
 from lablib.lab import Lab
 from lablib.units import deploy
-from pushing import Push, id_of
+from pushing import Push, build, id_of
 from sight import look
 
 NAME = "localhost/it-built:latest"
-
-
-def build(host: Host, image: Pushed) -> None:
-    """As if the host had built it: it has the local name, and no other."""
-    pulled = image.reference
-    host.run(["sh", "-ec", f"podman pull --quiet {pulled}; podman tag {pulled} {NAME}; podman untag {NAME} {pulled}"])
 
 
 @pytest.fixture
 def old(host: Host, push: Push) -> Pushed:
     """The image that a deployed unit runs."""
     image = push("built")
-    build(host, image)
+    build(host, image, NAME)
     deploy(host, "it-built", image=NAME, policy="local", pull_first=False)
     return image
 
 
 def test_a_build_is_activated(lab: Lab, host: Host, ansible: Ansible, push: Push, old: Pushed) -> None:
     new = push("built", version="2")
-    build(host, new)
+    build(host, new, NAME)
     mark = lab.registry.mark()
 
     predicted = ansible.update(host.name, check=True).succeeded()
@@ -56,7 +50,7 @@ def test_a_build_is_activated(lab: Lab, host: Host, ansible: Ansible, push: Push
 def test_a_short_name_will_do(host: Host, ansible: Ansible, push: Push, old: Pushed) -> None:
     deploy(host, "it-short", image="it-built", policy="local", pull_first=False)
     new = push("built", version="2")
-    build(host, new)
+    build(host, new, NAME)
 
     result = ansible.update(host.name, only=["container:it-short"]).succeeded()
 
@@ -68,7 +62,7 @@ def test_a_short_name_will_do(host: Host, ansible: Ansible, push: Push, old: Pus
 
 def test_a_broken_build_is_put_back_and_not_lost(host: Host, ansible: Ansible, push: Push, old: Pushed) -> None:
     bad = push("built", version="2", kind=Kind.NO_START)
-    build(host, bad)
+    build(host, bad, NAME)
 
     assert ansible.update(host.name).failed().verdicts() == {"it-built": ("rolled_back", "job_failed")}
 
