@@ -73,6 +73,12 @@ options:
       - Only for V(podman) as O(engine). Names of archives and registries are not concerned.
     type: bool
     default: false
+  registry_timeout:
+    description:
+      - How many seconds one request to a registry may take, from 1 to 86400. A whole question, with all repetitions, may
+        take four times that.
+    type: int
+    default: 30
 seealso:
   - module: podfleet.autoupdate.autoupdate_info
 """
@@ -285,6 +291,7 @@ def main() -> t.NoReturn:
             "platform": {"type": "str"},
             "filters": {"type": "list", "elements": "str", "default": []},
             "manifest_list": {"type": "bool", "default": False},
+            "registry_timeout": {"type": "int", "default": 30},
             **arguments.CREDENTIALS,
         },
         supports_check_mode=True,
@@ -297,6 +304,7 @@ def main() -> t.NoReturn:
         platform=params["platform"],
         filters=tuple(params["filters"]),
         manifest_list=params["manifest_list"],
+        timeout=params["registry_timeout"],
         access=arguments.access(params),
     )
 

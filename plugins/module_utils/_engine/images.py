@@ -25,7 +25,14 @@ from .._pure.reasons import Reason
 from .._pure.registries import RegistriesConf
 from .._pure.texts import printable
 from .joining import registry_client
-from .settings import REGISTRY_WIDTH, Access, must_be_reachable
+from .settings import (
+    LONGEST_TIMEOUT,
+    REGISTRY_SECONDS,
+    REGISTRY_WIDTH,
+    Access,
+    must_be_in_range,
+    must_be_reachable,
+)
 
 if t.TYPE_CHECKING:
     from .._images.protocols import Archives, EngineStore, PodmanStore, Registry
@@ -37,13 +44,17 @@ _SHOWN_FAILURES = 3
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """What a caller may ask. C(names) is None for all images of the store; C(filters) are podman's own."""
+    """What a caller may ask. C(names) is None for all images of the store; C(filters) are podman's own.
+
+    C(timeout) bounds one request to a registry, in seconds.
+    """
 
     names: tuple[str, ...] | None = None
     engine: str = Engine.PODMAN.value
     platform: str | None = None
     filters: tuple[str, ...] = ()
     manifest_list: bool = False
+    timeout: float = REGISTRY_SECONDS
     access: Access = field(default_factory=Access)
 
 
@@ -85,6 +96,7 @@ def image_info(settings: ImageSettings) -> ImageReport:
         EngineError: All images of a store were asked for, and the store could not be read.
         MissingLibraryError: A registry is to be asked, and requests is not there.
     """
+    must_be_in_range("registry_timeout", settings.timeout, LONGEST_TIMEOUT)
     must_be_reachable(settings.access)
     engine = Engine(settings.engine)
     platform = Platform.parse(settings.platform) if settings.platform else None
@@ -93,14 +105,14 @@ def image_info(settings: ImageSettings) -> ImageReport:
             raise InputError(f"{name} is for podman's store only, not for {engine.value}")
     if settings.filters and settings.names is not None:
         raise InputError("filters choose among all images of the store: leave name out, or filters")
-    look_up = LookUp(_world(settings.access), engine, platform, manifest_list=settings.manifest_list)
+    look_up = LookUp(_world(settings), engine, platform, manifest_list=settings.manifest_list)
     if settings.names is None:
         return ImageReport(look_up.everything(image_filters.checked(settings.filters)))
     return ImageReport(look_up.names(settings.names))
 
 
-def _world(access: Access) -> World:
-    return World(_podman, _docker, _cri, _archives, lambda: _registry(access), _machine())
+def _world(settings: ImageSettings) -> World:
+    return World(_podman, _docker, _cri, _archives, lambda: _registry(settings.access, settings.timeout), _machine())
 
 
 # What is not asked for is not imported.
@@ -130,7 +142,7 @@ def _archives() -> Archives:
     return images_of
 
 
-def _registry(access: Access) -> Registry:
+def _registry(access: Access, timeout: float) -> Registry:
     """registries.conf is read by podman; where there is none, there is no such file to heed either.
 
     A podman that fails is passed over where no such file could block a registry or lead elsewhere.
@@ -147,7 +159,7 @@ def _registry(access: Access) -> Registry:
         except EngineError:
             if containers_conf.may_lead_elsewhere():
                 raise
-    return registry_client(access, files, conf, REGISTRY_WIDTH)
+    return registry_client(access, files, conf, REGISTRY_WIDTH, timeout=timeout)
 
 
 def _machine() -> Platform:

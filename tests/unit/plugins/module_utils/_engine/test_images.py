@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import pathlib
+import socket
+import time
 import typing as t
 
 import pytest
@@ -79,6 +81,8 @@ class Refused(t.NamedTuple):
         Refused(ImageSettings(engine="docker", filters=("dangling=true",)), "filters is for podman's store only"),
         Refused(ImageSettings(engine="cri", manifest_list=True), "manifest_list is for podman's store only"),
         Refused(ImageSettings(names=("x",), filters=("dangling=true",)), "leave name out"),
+        Refused(ImageSettings(timeout=0), "registry_timeout must be between 1 and 86400"),
+        Refused(ImageSettings(timeout=86401), "registry_timeout must be between 1 and 86400"),
         Refused(ImageSettings(access=Access(ca_path="/nowhere")), "ca_path"),
     ],
     ids=lambda refused: refused.said,
@@ -112,6 +116,20 @@ def test_a_podman_that_fails_keeps_no_registry_from_being_asked_unless_its_files
     assert first["reason"] == ("store_failed" if blocks else "registry_unreachable")
     assert second["reason"] == "store_failed"
     assert "podman info --format=json: Error: database is locked" in second["error"]
+
+
+def test_a_registry_that_says_nothing_is_left_after_the_timeout(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(process, "find_program", lambda _name: None)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        name = f"docker://127.0.0.1:{silent.getsockname()[1]}/x"
+        started = time.monotonic()
+        result = image_info(ImageSettings(names=(name,), timeout=0.2)).to_result()
+    assert result["images"][0]["reason"] == "registry_unreachable"
+    assert "did not answer within 0.2 s" in result["images"][0]["error"]
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("engine", ["podman", "docker", "cri"])
