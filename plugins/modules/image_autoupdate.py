@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - podfleet.autoupdate._attributes
   - podfleet.autoupdate._attributes.actiongroup_autoupdate
   - podfleet.autoupdate._selection
+  - podfleet.autoupdate._gate
   - podfleet.autoupdate._memory
   - podfleet.autoupdate._credentials
 attributes:
@@ -139,6 +140,15 @@ EXAMPLES = r"""
         username: reader
         password: "{{ vault_registry_password }}"
   register: update
+
+- name: Take an image only if the unit runs for a minute, and the site answers
+  podfleet.autoupdate.image_autoupdate:
+    settle: 60
+    health_command:
+      - /usr/bin/curl
+      - --fail
+      - --silent
+      - http://localhost/health
 
 - name: Show what happened
   ansible.builtin.debug:
@@ -344,6 +354,7 @@ def main() -> t.NoReturn:
     module = AnsibleModule(
         argument_spec={
             **arguments.SELECTION,
+            **arguments.GATE,
             **arguments.CREDENTIALS,
             **arguments.MEMORY,
             "rollback": {"type": "bool", "default": True},

@@ -28,6 +28,13 @@ SELECTION: dict[str, t.Any] = {
     },
 }
 
+#: Twin: doc_fragments/_gate.py.
+GATE: dict[str, t.Any] = {
+    "settle": {"type": "int", "default": 10},
+    "wait_healthy": {"type": "bool", "default": True},
+    "health_command": {"type": "list", "elements": "str", "default": []},
+}
+
 #: Twin: doc_fragments/_credentials.py.
 CREDENTIALS: dict[str, t.Any] = {
     "authfile": {"type": "path"},
@@ -102,12 +109,13 @@ def holds(entries: t.Sequence[t.Mapping[str, t.Any]] | None) -> tuple[UserHold, 
 
 def settings(params: t.Mapping[str, t.Any]) -> Settings:
     """The engine's settings from a module's parameters; what a module does not offer keeps its default."""
-    names = ("rollback", "timeout", "parallel", "registry_parallel", "keep", "lift_holds")
+    names = ("rollback", "timeout", "settle", "wait_healthy", "parallel", "registry_parallel", "keep", "lift_holds")
     given = {name: params[name] for name in names if name in params}
     return Settings(
         only=tuple(params["only"]),
         exclude=tuple(params["exclude"]),
         policies=frozenset(map(Policy, params["policies"])),
+        health_command=tuple(params.get("health_command") or ()),
         access=access(params),
         prune=params.get("prune") != "none",
         back=params.get("state") == "rolled_back",

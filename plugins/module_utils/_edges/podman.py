@@ -12,8 +12,9 @@ import contextlib
 import threading
 import typing as t
 
-from .._pure import records
+from .._pure import health, records
 from .._pure.errors import EngineError, InputError, StoreError
+from .._pure.health import Healthcheck
 from .._pure.platforms import Platform
 from .._pure.reasons import Reason
 from .._pure.records import ContainerDetails, HostFacts, ImageRecord, ListedContainer
@@ -24,6 +25,7 @@ from .command import Command, podman_info
 AuthfileMaker = t.Callable[[Reference, t.Optional[str]], t.ContextManager[t.Optional[str]]]
 
 _PULL_SECONDS = 3600.0
+_HEALTHCHECK_SECONDS = 120.0
 #: Go's own default, for lists of any length: their garbage is worth collecting.
 _FOR_LISTS = {"GOGC": "100"}
 #: How many containers and images are inspected in one call, and where podman begins to collect more garbage then: so many
@@ -92,6 +94,15 @@ class Podman:
         containers = [entry for entry in document if isinstance(entry, dict) and entry.get("Id") in wanted]
         images = [entry for entry in document if isinstance(entry, dict) and entry.get("Id") not in wanted]
         return records.container_details(containers), {image.id: image for image in records.images(images)}
+
+    def healthchecks(self, container_ids: t.Sequence[str]) -> dict[str, Healthcheck]:
+        """The containers' own healthchecks, by ID; a container without one, or that has vanished, is missing."""
+        some = (container_ids[start : start + _AT_ONCE] for start in range(0, len(container_ids), _AT_ONCE))
+        return health.healthchecks([entry for one in some for entry in self._inspected(one)])
+
+    def run_healthcheck(self, container_id: str) -> None:
+        """Run a container's healthcheck once; what it says counts for its state, and is read from there."""
+        self._podman.run("healthcheck", "run", container_id, timeout=_HEALTHCHECK_SECONDS)
 
     def _inspected(self, ids: t.Sequence[str]) -> list[t.Any]:
         document = self._podman.json("inspect", "--format=json", *ids, tolerant=True, environment=_FOR_INSPECT)

@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
     from .._edges.ahead import Ahead
     from .._edges.credentials import CredentialFiles
     from .._edges.registry import RegistryClient
+    from .._pure.health import GateOptions
     from .._pure.records import HostFacts
     from .._pure.references import Reference
     from .._pure.registries import RegistriesConf
@@ -98,6 +99,17 @@ def registry_client(
 
     tls = TlsOptions(access.validate_certs, access.ca_path)
     return RegistryClient(conf, files, tls, timeout=timeout, width=width, budget=access.request_budget, begun=begun)
+
+
+def gate_options(settings: Settings) -> GateOptions:
+    """How units are judged; the operator's command bound to the edge that runs it."""
+    from .._edges import health_command  # noqa: PLC0415 (only where units are judged)
+    from .._pure.health import GateOptions  # noqa: PLC0415
+
+    argv = settings.health_command
+    return GateOptions(
+        settings.settle, settings.wait_healthy, (lambda unit: health_command.check(argv, unit)) if argv else None
+    )
 
 
 def system_bus(settings: Settings, stack: contextlib.ExitStack) -> t.Callable[[], Units]:

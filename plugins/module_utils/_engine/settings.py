@@ -25,6 +25,7 @@ REGISTRY_SECONDS = 30.0
 LONGEST_TIMEOUT = 24 * 3600
 WIDEST = 100
 _MOST_HOLDS = 1000
+LONGEST_SETTLE = 3600
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,16 @@ class Access:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a caller may set. C(timeout) bounds a restart, in seconds."""
+    """What a caller may set. C(timeout) bounds a restart, C(settle) is how long a unit must run well; in seconds."""
 
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     policies: frozenset[Policy] = frozenset(Policy)
     rollback: bool = True
     timeout: float = 180.0
+    settle: float = 10.0
+    wait_healthy: bool = True
+    health_command: tuple[str, ...] = ()
     parallel: int = 8
     registry_parallel: int = REGISTRY_WIDTH
     #: How many replaced images are kept for each unit and reference.
@@ -83,6 +87,7 @@ def must_be_usable(settings: Settings) -> None:
     """
     for name, most in (("timeout", LONGEST_TIMEOUT), ("parallel", WIDEST), ("registry_parallel", WIDEST)):
         must_be_in_range(name, getattr(settings, name), most)
+    must_be_a_gate(settings.settle, settings.health_command)
     if not settings.policies:
         raise InputError("policies is empty, so nothing would be looked at; leave it out, or name registry or local")
     if not 0 <= settings.keep <= MOST_SLOTS:
@@ -94,6 +99,20 @@ def must_be_usable(settings: Settings) -> None:
             'state: rolled_back puts back what only names, and only is empty; write for example unit:web, or "*" for all'
         )
     must_be_reachable(settings.access)
+
+
+def must_be_a_gate(settle: float, health_command: t.Sequence[str]) -> None:
+    """Refuse what no unit could be judged by.
+
+    Raises:
+        InputError: It names the setting.
+    """
+    if not 0 <= settle <= LONGEST_SETTLE:
+        raise InputError(f"settle must be between 0 and {LONGEST_SETTLE}, not {settle}")
+    if health_command and not pathlib.PurePosixPath(health_command[0]).is_absolute():
+        raise InputError(f"health_command must begin with the absolute path of a program, not {health_command[0]!r}")
+    if any("\0" in one for one in health_command):
+        raise InputError("health_command must not hold NUL characters")
 
 
 def must_be_in_range(name: str, value: float, most: float, *, least: float = 1) -> None:

@@ -18,7 +18,7 @@ from .._pure.selection import Selection
 from .._update.flow import Options, Update, World
 from .._update.memory import MemoryOptions
 from .._update.report import Report
-from .joining import Registries, system_bus
+from .joining import Registries, gate_options, system_bus
 from .remembering import HostMemory
 from .settings import Settings
 
@@ -47,6 +47,7 @@ def update(settings: Settings, begun: FirstLook, *, check_mode: bool) -> Report:
                 settings.registry_parallel,
                 MemoryOptions(settings.keep, settings.prune, settings.holds, settings.lift_holds),
                 settings.back,
+                gate=gate_options(settings),
             ),
         )
         report = whole.check() if check_mode else whole.run()

@@ -239,6 +239,15 @@ class Reason(_Code):
         "not_running",
         "The unit is not active, or its container does not run after the restart. See journalctl -u.",
     )
+    UNHEALTHY = (
+        "unhealthy",
+        "The container's own healthcheck failed, or did not succeed in time, or health_command found something wrong."
+        " podman inspect and the message say more.",
+    )
+    RESTARTED_AGAIN = (
+        "restarted_again",
+        "The unit or its container came up, but ended and was started again before it had settled. See journalctl -u.",
+    )
     UNIT_REUSES_CONTAINER = (
         "unit_reuses_container",
         "The unit restarted its old container, so it cannot run another image. Let the unit create a fresh container"

@@ -37,6 +37,8 @@ class ListedContainer:
     state: str
     pod: str | None
     is_infra: bool
+    #: In seconds since the epoch, as of podman's clock; it changes with every start of the same container.
+    started_at: int = 0
 
     @property
     def unit_label(self) -> str | None:
@@ -147,6 +149,7 @@ def _listed_container(entry: t.Mapping[str, t.Any]) -> ListedContainer:
         state=str(entry.get("State") or ""),
         pod=pod if is_container_id(pod) else None,
         is_infra=bool(entry.get("IsInfra")),
+        started_at=started if isinstance(started := entry.get("StartedAt"), int) else 0,
     )
 
 

@@ -22,10 +22,11 @@ from .._pure.errors import StoreError, UnitError
 from .._pure.reasons import Reason, Status
 from .._pure.records import Snapshot
 from .._pure.units import JobOutcome
-from .gate import Expected, ExpectedContainer, Gate
+from .dependents import Dependents
+from .gate import Expected, ExpectedContainer, Failure, Gate
 from .groups import Change, Member
 from .memory import Memory
-from .outcomes import Failure, Outcome
+from .outcomes import Outcome
 from .protocols import Store, Units
 from .stage import stage
 from .tags import Tags
@@ -36,14 +37,17 @@ _PENDING = Finding(Status.PENDING)
 class Transaction:
     """Moves one group. Not reused; the outcomes are complete when C(run) returns, whatever happened."""
 
-    def __init__(self, store: Store, units: Units, snapshot: Snapshot, memory: Memory, *, rollback: bool) -> None:
+    def __init__(
+        self, store: Store, units: Units, snapshot: Snapshot, memory: Memory, *, gate: Gate, rollback: bool
+    ) -> None:
         self._store = store
         self._units = units
         self._snapshot = snapshot
         self._memory = memory
         self._rollback = rollback
         self._tags = Tags(store, snapshot)
-        self._gate = Gate(store)
+        self._gate = gate
+        self._dependents = Dependents(units)
         self._started = time.monotonic()
         self._jobs: dict[str, JobOutcome] = {}
         self._outcomes: dict[str, Outcome] = {}
@@ -123,6 +127,7 @@ class Transaction:
             except StoreError as error:
                 failures[member.unit] = Failure(error.reason, str(error))
         started = [member for member in members if member.unit not in failures]
+        self._dependents.remember([member.unit for member in started])
         jobs = self._restart([member.unit for member in started])
         self._jobs.update(jobs)
         failures.update(self._judge({one.unit: _expected(one, new=True) for one in started}, jobs))
@@ -135,9 +140,11 @@ class Transaction:
             return {unit: JobOutcome("failed", 0.0, str(error)) for unit in units}
 
     def _judge(self, expected: t.Mapping[str, Expected], jobs: t.Mapping[str, JobOutcome]) -> dict[str, Failure]:
-        """What the jobs say, and of those that are done what the gate says; by unit."""
+        """What the jobs say, of those that are done what the gate says, and what is left down; by unit."""
         failed = {unit: failure for unit in expected if (failure := _job_failure(unit, jobs[unit]))}
-        return {**failed, **self._gate.judge([one for unit, one in expected.items() if unit not in failed])}
+        failed.update(self._gate.judge([one for unit, one in expected.items() if unit not in failed]))
+        failed.update(self._dependents.restore([unit for unit in expected if unit not in failed]))
+        return failed
 
     # Settle.
 
@@ -173,11 +180,12 @@ class Transaction:
 
     def _put_back(self, why: t.Mapping[str, Failure], members: t.Sequence[Member]) -> None:
         """Tag the old images back, restart on them side by side; the old state is verified like a new one."""
-        for member in members:
+        for member in reversed(members):  # What was moved last goes back first: members may share a name.
             self._tags.keep_rejected(member)
             self._tags.undo(member)
         for wave in self._tags.waves(members):
             self._put_back_wave(why, wave)
+        self._tags.leave_to_others(members)
 
     def _put_back_wave(self, why: t.Mapping[str, Failure], members: t.Sequence[Member]) -> None:
         problems: dict[str, Failure] = {}

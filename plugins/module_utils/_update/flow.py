@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from .._pure.decisions import Decision, Finding, Workload
 from .._pure.errors import MissingLibraryError, UnitError
+from .._pure.health import GateOptions
 from .._pure.policies import Policy
 from .._pure.reasons import Reason, Status
 from .._pure.records import HostFacts
@@ -47,6 +48,7 @@ class Options:
     memory: MemoryOptions = field(default_factory=MemoryOptions)
     #: Whether units are to go back to what they ran before, instead of forward.
     back: bool = False
+    gate: GateOptions = field(default_factory=GateOptions)
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,7 @@ class Update:
     def _activate(self, discovery: Discovery, decisions: t.Mapping[str, Decision]) -> dict[str, Outcome]:
         # A check moves nothing, and most runs find nothing to move.
         from .activate import Transaction  # noqa: PLC0415
+        from .gate import Gate  # noqa: PLC0415
         from .groups import Change, form_groups  # noqa: PLC0415
 
         changes = [Change(one, target) for one in discovery.workloads if (target := decisions[one.container_id].target)]
@@ -177,9 +180,10 @@ class Update:
         units, store = self._world.units(), self._world.store
         snapshot = with_all_images(discovery.snapshot, store)
         self._memory.learn(discovery.workloads, snapshot)
+        gate = Gate(store, units, self._options.gate)
 
         def move(group: tuple[Member, ...]) -> dict[str, Outcome]:
-            transaction = Transaction(store, units, snapshot, self._memory, rollback=self._options.rollback)
+            transaction = Transaction(store, units, snapshot, self._memory, gate=gate, rollback=self._options.rollback)
             return transaction.run(group)
 
         with ThreadPoolExecutor(max_workers=min(self._options.parallel, len(groups))) as pool:

@@ -4,14 +4,13 @@
 #
 # This file is private to the collection: it may change or go in any release.
 
-"""What became of one container, and why a unit was not accepted."""
+"""What became of one container."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from .._pure.decisions import Finding
-from .._pure.reasons import Reason
 
 
 @dataclass(frozen=True)
@@ -27,11 +26,3 @@ class Outcome:
     changed: bool = False
     job_result: str | None = None
     duration: float | None = None
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a unit is not accepted as it runs now."""
-
-    reason: Reason
-    error: str

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from .._pure.decisions import RemoteImage
+from .._pure.health import Healthcheck
 from .._pure.history import Event, Who
 from .._pure.ownership import Owner
 from .._pure.platforms import Platform
@@ -39,6 +40,12 @@ class Store(t.Protocol):
         self, container_ids: t.Sequence[str], image_ids: t.Sequence[str]
     ) -> tuple[dict[str, ContainerDetails], dict[str, ImageRecord]]:
         """Inspect containers and images in one call; what has vanished is missing from the answer."""
+
+    def healthchecks(self, container_ids: t.Sequence[str]) -> dict[str, Healthcheck]:
+        """The containers' own healthchecks, by ID, in one call; a container without one is missing."""
+
+    def run_healthcheck(self, container_id: str) -> None:
+        """Run a container's healthcheck once; what it says counts for its state."""
 
     def pull(self, name: str, platform: Platform | None, authfile: str | None = None) -> str:
         """Pull C(repository@digest), for another platform than the host's where one is given. Returns the image ID.

@@ -38,6 +38,7 @@ class Tags:
         self._store = store
         self._snapshot = snapshot
         self._tags = {name: image.id for name, image in local_names(snapshot.images).items()}
+        self._before = dict(self._tags)
         self._moves: dict[str, list[_Move]] = {}
 
     def moved(self, member: Member) -> bool:
@@ -147,6 +148,25 @@ class Tags:
             if self._tags.get(name) != old:
                 self._store.tag(old, name)
                 self._tags[name] = old
+
+    def leave_to_others(self, members: t.Sequence[Member]) -> None:
+        """Let a name point to what it did before the run where a unit that was not moved runs just that.
+
+        It was current, so nobody put it back, and its next start must not meet an older image than it runs. The members
+        are then as far from the tag as they were before.
+        """
+        moved = {change.workload.container_id for member in members for change in member.changes}
+        for name in sorted({change.target.name for member in members for change in member.changes}):
+            before = self._before.get(name)
+            if before is None or before == self._tags.get(name):
+                continue
+            if any(
+                one.image_name == name and one.image_id == before and one.state == "running" and one.id not in moved
+                for one in self._snapshot.containers
+            ):
+                with contextlib.suppress(StoreError):  # Nothing that runs is touched by it.
+                    self._store.tag(before, name)
+                    self._tags[name] = before
 
     def drop_pulled_names(self, member: Member) -> None:
         """Take away the name that a pull by digest leaves: pruning would never remove it."""

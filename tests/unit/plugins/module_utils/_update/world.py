@@ -18,6 +18,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors i
     StoreError,
     UnitError,
 )
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.health import GateOptions, Healthcheck
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.ownership import Owner
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.policies import LABEL, Policy
@@ -79,6 +80,10 @@ class Host:
         self.looks: list[str] = []
         #: What the registries were told to be ready for: the references, and how many threads will ask.
         self.begun: list[tuple[set[str], int]] = []
+        self.gate = GateOptions(settle=0.0)
+        #: What containers' healthchecks say, look after look; the last one stays.
+        self.health: dict[str, list[str]] = {}
+        self.health_bound = 60.0
         self._numbers = itertools.count(1)
 
     # What a test sets up.
@@ -136,6 +141,7 @@ class Host:
             registry_parallel=4,
             memory=MemoryOptions(**memory),
             back=back,
+            gate=self.gate,
         )
         registry = self.registry
         return Update(
@@ -174,6 +180,22 @@ class Host:
                 found[one.listed.id] = ContainerDetails(one.listed.id, name, one.command, one.pid, volume)
         records = self._records(with_platform=True)
         return found, {one: records[one] for one in image_ids if one in records}
+
+    def healthchecks(self, container_ids: t.Sequence[str]) -> dict[str, Healthcheck]:
+        with self.lock:
+            found = {}
+            for one in self.containers_:
+                said = self.health.get(f"{one.listed.name} {one.listed.image_id}")
+                if one.listed.id in container_ids and said:
+                    status = said.pop(0) if len(said) > 1 else said[0]
+                    found[one.listed.id] = Healthcheck(
+                        status.rpartition(" ")[2], self.health_bound, "by hand" not in status
+                    )
+            return found
+
+    def run_healthcheck(self, container_id: str) -> None:
+        with self.lock:
+            self.log.append(("healthcheck", container_id))
 
     def pull(self, name: str, platform: Platform | None, authfile: str | None = None) -> str:
         with self.lock:
