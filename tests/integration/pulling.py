@@ -42,7 +42,7 @@ def quartet(ansible: Ansible, host: Host, *names: str, **more: Any) -> Result:
     """Check, run, check, run: the check says what the run does, and the second time there is nothing to do."""
     predicted = pull(ansible, host, *names, check=True, **more).result
     done = pull(ansible, host, *names, **more).result
-    assert stories(predicted) == stories(done)
+    assert stories(predicted) == stories(done), (stories(predicted), stories(done))
     assert predicted.changed == done.changed
     for check in (True, False):
         again = pull(ansible, host, *names, check=check, **more).result

@@ -61,11 +61,12 @@ class Docker:
         found = docker_images.inspected(self._docker.json("image", "inspect", *ids, tolerant=True), self._daemon)
         if not self._daemon.by_manifest:
             return found
-        content = ContentStore([_CONTAINERD, f"{self._daemon.root}/{_OWN_CONTAINERD}"])
-        return {key: _with_id(facts, content) for key, facts in found.items()}
+        return {key: with_id(facts, self._daemon.root) for key, facts in found.items()}
 
 
-def _with_id(facts: ImageFacts, content: ContentStore) -> ImageFacts:
+def with_id(facts: ImageFacts, root: str) -> ImageFacts:
+    """An image of containerd's store with its ID, where that can be read; C(root) is dockerd's folder."""
+    content = ContentStore([_CONTAINERD, f"{root}/{_OWN_CONTAINERD}"])
     config_digest = _config_digest(str(facts.engine_id), facts.platform, content)
     return facts if config_digest is None else docker_images.with_config(facts, config_digest)
 

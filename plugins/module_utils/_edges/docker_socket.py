@@ -14,6 +14,7 @@ import socket
 import typing as t
 import urllib.parse
 
+from .._pure import docker_images
 from .._pure.documents import DocumentError, load_object
 from .._pure.errors import ImageError
 from .._pure.image_facts import ImageFacts
@@ -21,13 +22,12 @@ from .._pure.platforms import Platform
 from .._pure.reasons import Reason
 from .._pure.references import is_digest
 from .._pure.texts import printable
+from .docker import with_id
 
 _SOCKET = "/var/run/docker.sock"
 _SECONDS = 60.0
 _LONGEST = 4 * 1024 * 1024
 _OK, _NOT_FOUND = 200, 404
-#: What dockerd calls its driver where containerd keeps its images: their IDs are then digests of manifests.
-_CONTAINERD = "io.containerd.snapshotter"
 
 
 class DockerSocket:
@@ -42,19 +42,22 @@ class DockerSocket:
         found = self._get(f"/images/{urllib.parse.quote(name, safe='')}/json")
         if found is None:
             raise ImageError(f"dockerd has no image {printable(name)!r}", Reason.IMAGE_UNKNOWN)
-        by_manifest = _CONTAINERD in str((self._get("/info") or {}).get("DriverStatus"))
+        daemon = docker_images.daemon(self._get("/info"))
         engine_id = found.get("Id")
         if not is_digest(engine_id):
             raise ImageError("dockerd answers with an image that has no ID", Reason.ENGINE_FAILED)
         os_, architecture, variant = (found.get(key) for key in ("Os", "Architecture", "Variant"))
         known = isinstance(os_, str) and isinstance(architecture, str) and os_ and architecture
-        return ImageFacts(
-            id=None if by_manifest else engine_id,
+        facts = ImageFacts(
+            id=None if daemon.by_manifest else engine_id,
             source="docker",
-            engine_id=engine_id if by_manifest else None,
+            engine_id=engine_id if daemon.by_manifest else None,
             platform=Platform.normalised(str(os_), str(architecture), str(variant or "")) if known else None,
-            reason=Reason.ID_NOT_CONFIG if by_manifest else None,
+            reason=Reason.ID_NOT_CONFIG if daemon.by_manifest else None,
         )
+        if not daemon.by_manifest:
+            return facts
+        return with_id(facts, daemon.root)
 
     def _get(self, path: str) -> dict[str, t.Any] | None:
         place = _path(os.environ.get("DOCKER_HOST") or "")
