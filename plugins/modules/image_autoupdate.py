@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - podfleet.autoupdate._attributes.actiongroup_autoupdate
   - podfleet.autoupdate._selection
   - podfleet.autoupdate._gate
+  - podfleet.autoupdate._admission
   - podfleet.autoupdate._memory
   - podfleet.autoupdate._credentials
 attributes:
@@ -355,6 +356,7 @@ def main() -> t.NoReturn:
         argument_spec={
             **arguments.SELECTION,
             **arguments.GATE,
+            **arguments.ADMISSION,
             **arguments.CREDENTIALS,
             **arguments.MEMORY,
             "rollback": {"type": "bool", "default": True},

@@ -35,6 +35,14 @@ GATE: dict[str, t.Any] = {
     "health_command": {"type": "list", "elements": "str", "default": []},
 }
 
+#: Twin: doc_fragments/_admission.py.
+ADMISSION: dict[str, t.Any] = {
+    "limit": {"type": "int"},
+    "max_failures": {"type": "int"},
+    "allow_unsafe_rollback": {"type": "bool", "default": False},
+    "trust_labels": {"type": "bool", "default": False},
+}
+
 #: Twin: doc_fragments/_credentials.py.
 CREDENTIALS: dict[str, t.Any] = {
     "authfile": {"type": "path"},
@@ -107,10 +115,26 @@ def holds(entries: t.Sequence[t.Mapping[str, t.Any]] | None) -> tuple[UserHold, 
     return tuple(UserHold.parse(**{key: value for key, value in one.items() if value}) for one in entries)
 
 
+#: Parameters that the engine's settings call the same.
+_SAME = (
+    "rollback",
+    "timeout",
+    "settle",
+    "wait_healthy",
+    "parallel",
+    "registry_parallel",
+    "keep",
+    "lift_holds",
+    "limit",
+    "max_failures",
+    "allow_unsafe_rollback",
+    "trust_labels",
+)
+
+
 def settings(params: t.Mapping[str, t.Any]) -> Settings:
     """The engine's settings from a module's parameters; what a module does not offer keeps its default."""
-    names = ("rollback", "timeout", "settle", "wait_healthy", "parallel", "registry_parallel", "keep", "lift_holds")
-    given = {name: params[name] for name in names if name in params}
+    given = {name: params[name] for name in _SAME if name in params}
     return Settings(
         only=tuple(params["only"]),
         exclude=tuple(params["exclude"]),

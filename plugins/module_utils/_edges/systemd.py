@@ -98,6 +98,15 @@ class ServiceManager:
         """What a restart of each unit takes along: see L(UnitLinks). Only services that are loaded count."""
         return self._on_loop(lambda: self._links(units))
 
+    def start_commands(self, unit: str) -> tuple[tuple[str, ...], ...]:
+        """The command lines that start a unit, as systemd runs them: without specifiers."""
+
+        def ask() -> tuple[tuple[str, ...], ...]:
+            lines = self._property(_path_of(unit), _SERVICE, "ExecStart")
+            return tuple(tuple(map(str, argv)) for _path, argv, *_rest in lines)
+
+        return self._on_loop(ask)
+
     def restart(self, units: t.Collection[str]) -> dict[str, JobOutcome]:
         """Restart units side by side and wait for their jobs, each within its bound.
 

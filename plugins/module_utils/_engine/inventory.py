@@ -12,12 +12,13 @@ import contextlib
 import typing as t
 from dataclasses import dataclass
 
+from .._edges.definitions import Definitions
 from .._edges.podman import Podman
 from .._edges.procfs import ProcFs
 from .._pure.errors import MissingLibraryError, UnitError
 from .._pure.reasons import Status
 from .._pure.selection import Selection
-from .._update.discover import Discovery, discover
+from .._update.discover import Discovery, Trust, discover
 from .._update.report import identity, row_warning, unchecked_warning
 from .joining import system_bus
 from .settings import Settings, must_be_root, must_be_usable
@@ -76,14 +77,15 @@ def inventory(settings: Settings) -> Inventory:
     must_be_root()
     must_be_usable(settings)
     selection = Selection.parse(settings.only, settings.exclude)
-    discovery = discover(Podman(), ProcFs(), selection, settings.policies)
-    warnings = discovery.pattern_warnings()
-    names = {one.unit for one in discovery.workloads if one.unit and one.finding is None}
-    units: dict[str, UnitFacts] = {}
-    try:
-        with contextlib.ExitStack() as stack:
-            units = system_bus(settings, stack)().facts(names) if names else {}
-    except (UnitError, MissingLibraryError) as error:
-        warnings.append(unchecked_warning(error))
+    with contextlib.ExitStack() as stack:
+        bus = system_bus(settings, stack)
+        discovery = discover(Podman(), ProcFs(), selection, settings.policies, trust=Trust(Definitions(bus)))
+        warnings = discovery.pattern_warnings()
+        names = {one.unit for one in discovery.workloads if one.unit and one.finding is None}
+        units: dict[str, UnitFacts] = {}
+        try:
+            units = bus().facts(names) if names else {}
+        except (UnitError, MissingLibraryError) as error:
+            warnings.append(unchecked_warning(error))
     warnings += [row_warning(one, reason) for one in discovery.workloads for reason in one.warnings]
     return Inventory(discovery, units, tuple(warnings))

@@ -19,12 +19,13 @@ if t.TYPE_CHECKING:
     from .._edges.ahead import Ahead
     from .._edges.credentials import CredentialFiles
     from .._edges.registry import RegistryClient
+    from .._edges.systemd import ServiceManager
     from .._pure.health import GateOptions
     from .._pure.records import HostFacts
     from .._pure.references import Reference
     from .._pure.registries import RegistriesConf
     from .._update.discover import Discovery
-    from .._update.protocols import Registry, Units
+    from .._update.protocols import Registry
 
 
 class Registries:
@@ -112,11 +113,11 @@ def gate_options(settings: Settings) -> GateOptions:
     )
 
 
-def system_bus(settings: Settings, stack: contextlib.ExitStack) -> t.Callable[[], Units]:
+def system_bus(settings: Settings, stack: contextlib.ExitStack) -> t.Callable[[], ServiceManager]:
     """How the flow comes to systemd, when it needs it; closed with C(stack)."""
-    connected: list[Units] = []
+    connected: list[ServiceManager] = []
 
-    def connect() -> Units:
+    def connect() -> ServiceManager:
         if not connected:
             from .._edges.systemd import ServiceManager  # noqa: PLC0415 (only where systemd is asked)
 

@@ -45,7 +45,11 @@ class Access:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a caller may set. C(timeout) bounds a restart, C(settle) is how long a unit must run well; in seconds."""
+    """What a caller may set.
+
+    C(timeout) bounds a restart, C(settle) is how long a unit must run well; in seconds. C(limit) is how many units may be
+    restarted, C(max_failures) how many may fail before nothing more is begun; None: any number.
+    """
 
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -66,6 +70,10 @@ class Settings:
     lift_holds: bool = False
     #: Whether units are to go back to what they ran before.
     back: bool = False
+    limit: int | None = None
+    max_failures: int | None = None
+    allow_unsafe_rollback: bool = False
+    trust_labels: bool = False
     access: Access = field(default_factory=Access)
 
 
@@ -88,6 +96,9 @@ def must_be_usable(settings: Settings) -> None:
     for name, most in (("timeout", LONGEST_TIMEOUT), ("parallel", WIDEST), ("registry_parallel", WIDEST)):
         must_be_in_range(name, getattr(settings, name), most)
     must_be_a_gate(settings.settle, settings.health_command)
+    for name, given in (("limit", settings.limit), ("max_failures", settings.max_failures)):
+        if given is not None and given < 1:
+            raise InputError(f"{name} must be 1 or more, not {given}; leave it out for no bound")
     if not settings.policies:
         raise InputError("policies is empty, so nothing would be looked at; leave it out, or name registry or local")
     if not 0 <= settings.keep <= MOST_SLOTS:

@@ -81,6 +81,7 @@ def parse_settings(body: bytes, where: str) -> TimerSettings:
     if not isinstance(document, dict):
         raise InputError(f"{where} is not a JSON object")
     known = {one.name: getattr(Settings(), one.name) for one in fields(Settings) if one.name != "access"}
+    known.update(limit=1, max_failures=1)  # Without a bound by default, which tells no kind.
     access = {"authfile": "", "ca_path": "", "validate_certs": True, "request_budget": 0}
     given: dict[str, t.Any] = {}
     reach: dict[str, t.Any] = {}

@@ -12,6 +12,7 @@ import contextlib
 from dataclasses import replace
 
 from .._edges.credentials import CredentialFiles
+from .._edges.definitions import Definitions
 from .._edges.podman import FirstLook, Podman
 from .._edges.procfs import ProcFs
 from .._pure.selection import Selection
@@ -36,7 +37,7 @@ def update(settings: Settings, begun: FirstLook, *, check_mode: bool) -> Report:
     with contextlib.ExitStack() as stack:
         podman = Podman(authfiles=files.for_podman, verify_tls=settings.access.validate_certs, begun=begun)
         registries, bus = Registries(settings.access, files), system_bus(settings, stack)
-        world = World(podman, ProcFs(), registries.connect, bus, registries.begin, HostMemory())
+        world = World(podman, ProcFs(), registries.connect, bus, registries.begin, HostMemory(), Definitions(bus))
         whole = Update(
             world,
             Options(
@@ -47,6 +48,10 @@ def update(settings: Settings, begun: FirstLook, *, check_mode: bool) -> Report:
                 settings.registry_parallel,
                 MemoryOptions(settings.keep, settings.prune, settings.holds, settings.lift_holds),
                 settings.back,
+                allow_unsafe_rollback=settings.allow_unsafe_rollback,
+                trust_labels=settings.trust_labels,
+                limit=settings.limit,
+                max_failures=settings.max_failures,
                 gate=gate_options(settings),
             ),
         )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from .policies import Policy
 from .reasons import Reason, Status
 from .references import Reference
+from .start_pulls import NOTHING_SAID, StartPull
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Workload:
     """One container that takes part in updates, with all that decides about it.
 
     C(image) is the image argument as its user wrote it. C(authfile) is the path that the container's own label names
-    for its credentials. C(finding) is set where discovery already ends the matter.
+    for its credentials. C(finding) is set where discovery already ends the matter. C(start) is what its definition says
+    of pulling its image at every start.
     """
 
     container_id: str
@@ -70,6 +72,7 @@ class Workload:
     warnings: tuple[Reason, ...] = ()
     finding: Finding | None = None
     authfile: str | None = None
+    start: StartPull = NOTHING_SAID
 
 
 @dataclass(frozen=True)

@@ -99,9 +99,10 @@ def healthchecks(document: object) -> dict[str, Healthcheck]:
 
 def placed(expected: Expected, listed: t.Sequence[ListedContainer]) -> tuple[ListedContainer, ...] | Failure:
     """The containers that run what they should, in the order in which they are expected; or what is wrong with one."""
-    found = []
+    found: list[ListedContainer] = []
     for wanted in expected.containers:
-        candidates = _candidates(expected.unit, wanted, listed)
+        # Of two that their unit gives no name, each needs one of its own.
+        candidates = [one for one in _candidates(expected.unit, wanted, listed) if one not in found]
         running = [one for one in candidates if one.state == "running"]
         if not running:
             state = candidates[0].state if candidates else "gone"

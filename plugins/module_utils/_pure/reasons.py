@@ -79,6 +79,15 @@ class Reason(_Code):
         "job_running",
         "The unit is still starting or has a job queued, so it was left alone. Run again when it is active.",
     )
+    LIMIT_REACHED = (
+        "limit_reached",
+        "A newer image is available, but limit allows no more units in this run. Run again.",
+    )
+    MAX_FAILURES = (
+        "max_failures",
+        "A newer image is available, but as many units as max_failures says failed before this one was begun. Look into"
+        " those, and run again.",
+    )
     # The description of the workload is not good enough to act on.
     INVALID_POLICY = (
         "invalid_policy",
@@ -224,8 +233,8 @@ class Reason(_Code):
     STORE_FAILED = ("store_failed", "podman could not read or tag an image in local storage. Its message says why.")
     ROLLBACK_UNSAFE = (
         "rollback_unsafe",
-        "The running image is no longer in local storage, so there would be no way back. Set rollback to false to"
-        " update all the same.",
+        "There would be no way back: the unit's start pulls the image anew, or the running image is no longer in local"
+        " storage. The message says which. Let the unit pull only what is missing, or set allow_unsafe_rollback.",
     )
     JOB_FAILED = (
         "job_failed",
@@ -269,6 +278,11 @@ class Reason(_Code):
     UNITS_NOT_CHECKED = (
         "units_not_checked",
         "systemd could not be asked over D-Bus, so the state of the units is not known.",
+    )
+    BOOT_PULLS = (
+        "boot_pulls",
+        "The unit requires a Quadlet .image unit, which pulls the image at every boot: a boot then undoes a rollback or a"
+        " hold. Leave the .image unit out, or set Policy=missing in it where podman knows that.",
     )
     ANONYMOUS_VOLUME = (
         "anonymous_volume",

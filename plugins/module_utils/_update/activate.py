@@ -21,10 +21,10 @@ from .._pure.decisions import Decision, Finding
 from .._pure.errors import StoreError, UnitError
 from .._pure.reasons import Reason, Status
 from .._pure.records import Snapshot
-from .._pure.units import JobOutcome
+from .._pure.units import JobOutcome, UnitLinks
 from .dependents import Dependents
 from .gate import Expected, ExpectedContainer, Failure, Gate
-from .groups import Change, Member
+from .groups import Change, Member, form_groups
 from .memory import Memory
 from .outcomes import Outcome
 from .protocols import Store, Units
@@ -38,25 +38,36 @@ class Transaction:
     """Moves one group. Not reused; the outcomes are complete when C(run) returns, whatever happened."""
 
     def __init__(
-        self, store: Store, units: Units, snapshot: Snapshot, memory: Memory, *, gate: Gate, rollback: bool
+        self,
+        store: Store,
+        units: Units,
+        snapshot: Snapshot,
+        memory: Memory,
+        *,
+        gate: Gate,
+        rollback: bool,
+        links: t.Mapping[str, UnitLinks] | None = None,
     ) -> None:
         self._store = store
         self._units = units
         self._snapshot = snapshot
         self._memory = memory
         self._rollback = rollback
+        self._links = links or {}
         self._tags = Tags(store, snapshot)
         self._gate = gate
         self._dependents = Dependents(units)
         self._started = time.monotonic()
         self._jobs: dict[str, JobOutcome] = {}
+        #: The unit that was restarted for each container, by container ID.
+        self._roots: dict[str, str] = {}
         self._outcomes: dict[str, Outcome] = {}
 
     def run(self, group: t.Sequence[Member]) -> dict[str, Outcome]:
         """Bring every container of the group to its target, or leave each on the image that it ran."""
         members: list[Member] = []
         try:
-            members += [staged for staged in map(self._stage, group) if staged.changes]
+            members += self._stage(group)
             if members:
                 self._activate_in_turn(members)
         except Exception as error:  # noqa: BLE001 (a defect of ours must not leave a unit half moved, nor hide other rows)
@@ -85,8 +96,17 @@ class Transaction:
 
     # Stage.
 
-    def _stage(self, member: Member) -> Member:
-        return replace(member, changes=tuple(filter(None, map(self._stage_change, member.changes))))
+    def _stage(self, group: t.Sequence[Member]) -> list[Member]:
+        """The members with what is left to do; where a unit has nothing left, others may be restarted without it."""
+        wanted = [change for member in group for change in member.changes]
+        left = list(filter(None, map(self._stage_change, wanted)))
+        if len(left) == len(wanted):
+            staged = {change.workload.container_id: change for change in left}
+            return [
+                replace(one, changes=tuple(staged[change.workload.container_id] for change in one.changes))
+                for one in group
+            ]
+        return [member for members in form_groups(left, self._snapshot.containers, self._links) for member in members]
 
     def _stage_change(self, change: Change) -> Change | None:
         staged = stage(change, self._store, self._snapshot)
@@ -130,6 +150,7 @@ class Transaction:
         self._dependents.remember([member.unit for member in started])
         jobs = self._restart([member.unit for member in started])
         self._jobs.update(jobs)
+        self._roots.update({change.workload.container_id: one.unit for one in started for change in one.changes})
         failures.update(self._judge({one.unit: _expected(one, new=True) for one in started}, jobs))
         return failures
 
@@ -222,7 +243,7 @@ class Transaction:
 
     def _end(self, change: Change, finding: Finding, *, moved: bool | None = None) -> None:
         """Note what became of a container; C(moved) says whether it runs its target or what it ran before, if either."""
-        job = self._jobs.get(t.cast("str", change.workload.unit))
+        job = self._jobs.get(self._roots.get(change.workload.container_id, ""))
         after: tuple[str | None, str | None] | None = None
         if moved:
             after = (change.target.id, change.target.digest)
@@ -245,10 +266,12 @@ def _expected(member: Member, *, new: bool) -> Expected:
             change.workload.resolved_name,
             change.target.id if new else change.workload.image_id,
             change.workload.container_id,
+            change.workload.unit,
         )
         for change in member.changes
     )
-    return Expected(member.unit, changed + tuple(ExpectedContainer(one.name, one.image_name) for one in member.beside))
+    beside = tuple(ExpectedContainer(one.name, one.image_name, unit=one.unit_label) for one in member.beside)
+    return Expected(member.unit, changed + beside)
 
 
 def _job_failure(unit: str, job: JobOutcome) -> Failure | None:

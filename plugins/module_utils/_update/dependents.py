@@ -15,7 +15,7 @@ from .._pure.health import Failure
 from .._pure.reasons import Reason
 from .protocols import Units
 
-_DOWN = ("inactive", "failed")
+_UP = ("active", "reloading", "refreshing")
 
 
 class Dependents:
@@ -43,13 +43,13 @@ class Dependents:
             )
 
     def restore(self, units: t.Sequence[str]) -> dict[str, Failure]:
-        """Start what was active and is down; by unit, what could not be started."""
+        """Start what was active and is down, and wait for what systemd starts by itself; by unit, what did not come up."""
         wanted = sorted({one for unit in units for one in self._active.get(unit, ())})
         if not wanted:
             return {}
         try:
             facts = self._units.facts(wanted)
-            down = [one for one in wanted if one not in facts or facts[one].active_state in _DOWN]
+            down = [one for one in wanted if one not in facts or facts[one].active_state not in _UP]
             if not down:
                 return {}
             self._units.reset_failed([one for one in down if one in facts and facts[one].active_state == "failed"])

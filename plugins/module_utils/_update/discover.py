@@ -17,14 +17,37 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from .._pure.decisions import Finding, Workload
+from .._pure.errors import StoreError
+from .._pure.kube_files import KubeContainer
 from .._pure.ownership import is_service_name
 from .._pure.policies import LABEL, InvalidPolicyError, Policy, parse_policy
-from .._pure.raw_names import find_raw_name
+from .._pure.raw_names import RawName, find_raw_name
 from .._pure.reasons import Reason, Status
 from .._pure.records import AUTHFILE_LABEL, ContainerDetails, HostFacts, ImageRecord, ListedContainer, Snapshot
 from .._pure.references import InvalidReferenceError, Reference
 from .._pure.selection import Selection
-from .protocols import Processes, Store
+from .._pure.start_pulls import NOTHING_SAID, StartPull
+from .protocols import Definitions, Processes, Store
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What is believed of a container: C(definitions) are the files that say what podman does not tell.
+
+    C(labels) says that a unit label counts although the unit does not own the container's processes.
+    """
+
+    definitions: Definitions | None = None
+    labels: bool = False
+
+
+@dataclass(frozen=True)
+class _Made:
+    """How a container was made: its image argument, and what its definition says of pulls. C(problem) is why neither is known."""
+
+    raw: RawName | None
+    start: StartPull = NOTHING_SAID
+    problem: str = "the image argument that created it cannot be told"
 
 
 @dataclass(frozen=True)
@@ -90,6 +113,7 @@ def discover(
     selection: Selection,
     policies: t.Collection[Policy],
     begin: t.Callable[[t.Callable[[], HostFacts], t.Collection[Reference]], None] | None = None,
+    trust: Trust = Trust(),
 ) -> Discovery:
     """Find the workloads that take part. No registry is contacted, nothing is changed.
 
@@ -111,7 +135,7 @@ def discover(
         details, opened = _inspect(store, candidates) if candidates else ({}, {})
         snapshot = Snapshot(containers, {**(images.result() if images else {}), **opened}, host.result())
     found = [
-        _workload(one, details, snapshot, processes)
+        _workload(one, details, snapshot, processes, trust)
         for one in candidates
         if one.container.id in details  # else it vanished during the scan, which is nobody's failure
     ]
@@ -148,13 +172,18 @@ def _candidates(containers: t.Sequence[ListedContainer]) -> list[_Candidate]:
 
 
 def _workload(
-    candidate: _Candidate, details: t.Mapping[str, ContainerDetails], snapshot: Snapshot, processes: Processes
+    candidate: _Candidate,
+    details: t.Mapping[str, ContainerDetails],
+    snapshot: Snapshot,
+    processes: Processes,
+    trust: Trust,
 ) -> Workload:
     container, keeper = candidate.container, candidate.keeper
     detail = details[container.id]
     image = snapshot.images.get(container.image_id or "")
-    raw = find_raw_name(detail.create_command, detail.image_name, container.image_id)
     keeper_detail = details.get(keeper.id) if keeper else None
+    made = _made(container, detail, keeper, keeper_detail, trust.definitions)
+    raw = made.raw
     workload = Workload(
         container_id=container.id,
         container_name=container.name,
@@ -169,30 +198,73 @@ def _workload(
         main_pid=keeper_detail.conmon_pid if keeper_detail else 0,
         warnings=(Reason.ANONYMOUS_VOLUME,) if detail.has_anonymous_volume else (),
         authfile=container.labels.get(AUTHFILE_LABEL) or None,
+        start=made.start,
     )
     if candidate.invalid:
         return replace(workload, finding=Finding(Status.FAILED, Reason.INVALID_POLICY, candidate.invalid))
     if raw and raw.pinned:
         return replace(workload, finding=Finding(Status.PINNED))
-    objection = _objection(workload, in_pod=bool(container.pod), processes=processes)
+    objection = _label_objection(workload, in_pod=bool(container.pod))
+    objection = objection or _owner_objection(workload, processes, trusted=trust.labels)
+    objection = objection or _reference_objection(workload, made.problem)
     return replace(workload, finding=objection or _authfile_objection(workload, image))
 
 
-def _objection(workload: Workload, *, in_pod: bool, processes: Processes) -> Finding | None:
-    """What forbids to update this workload, if anything does."""
+def _made(
+    container: ListedContainer,
+    detail: ContainerDetails,
+    keeper: ListedContainer | None,
+    keeper_detail: ContainerDetails | None,
+    definitions: Definitions | None,
+) -> _Made:
+    """The command that made a container says how; that of a pod from Kubernetes YAML is not kept, the file says it."""
+    unit = keeper.unit_label if keeper else None
+    if detail.create_command or definitions is None or not (container.pod and unit and is_service_name(unit)):
+        raw = find_raw_name(detail.create_command, detail.image_name, container.image_id)
+        return _Made(raw, StartPull.of_command(detail.create_command, raw.text) if raw else NOTHING_SAID)
+    try:
+        said = definitions.kube_containers(unit, keeper_detail.create_command if keeper_detail else ())
+    except StoreError as error:
+        return _Made(None, problem=str(error))
+    return _made_by_kube(container, detail, said)
+
+
+def _made_by_kube(container: ListedContainer, detail: ContainerDetails, said: t.Sequence[KubeContainer]) -> _Made:
+    named = {(one.image, one.pull_policy) for one in said if one.is_called(container.name)}
+    if len(named) != 1:
+        times = "does not name it" if not named else "names it more than once"
+        return _Made(None, problem=f"the Kubernetes YAML of its unit {times}")
+    ((image, policy),) = named
+    raw = find_raw_name(("", image), detail.image_name, container.image_id)
+    problem = f"the Kubernetes YAML of its unit says {image[:200]!r}, but it was made from {detail.image_name}"
+    return _Made(raw, StartPull(policy, kube=True), problem)
+
+
+def _label_objection(workload: Workload, *, in_pod: bool) -> Finding | None:
+    """What forbids to restart the unit that the label names, as far as the label itself tells."""
     if not workload.unit:
         whose = "the infra container of its pod has" if in_pod else "it has"
         return _failed(Reason.NO_UNIT_LABEL, f"{whose} no PODMAN_SYSTEMD_UNIT label")
     if not is_service_name(workload.unit):
         return _failed(Reason.UNIT_MISMATCH, f"{workload.unit[:80]!r} is not the name of a service")
+    return None
+
+
+def _owner_objection(workload: Workload, processes: Processes, *, trusted: bool) -> Finding | None:
+    """Whether the unit really has the container's processes; a C(trusted) label needs only a manager that is reached."""
     owner = processes.owner(workload.main_pid)
     if owner is not None and owner.is_user_manager:
         return _failed(Reason.OTHER_MANAGER, f"its processes belong to {owner.unit}")
-    if owner is None or owner.unit != workload.unit:
+    if not trusted and (owner is None or owner.unit != workload.unit):
         whose = f"to {owner.unit}" if owner else "to no unit"
         return _failed(Reason.UNIT_MISMATCH, f"its label names {workload.unit}, but its processes belong {whose}")
+    return None
+
+
+def _reference_objection(workload: Workload, problem: str) -> Finding | None:
+    """Whether there is something to follow."""
     if workload.reference is None or workload.image_id is None:
-        return _failed(Reason.RAW_NAME_UNKNOWN, "the image argument that created it cannot be told")
+        return _failed(Reason.RAW_NAME_UNKNOWN, problem)
     if workload.policy is Policy.REGISTRY and not workload.reference.fully_qualified:
         return _failed(Reason.SHORT_NAME, f"{workload.image!r} does not name its registry")
     return None

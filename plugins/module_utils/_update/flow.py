@@ -21,10 +21,11 @@ from .._pure.records import HostFacts
 from .._pure.references import Reference
 from .._pure.selection import Selection
 from .._pure.texts import printable
-from .._pure.units import UnitFacts
-from .discover import Discovery, discover, with_all_images
+from .._pure.units import UnitFacts, UnitLinks
+from .admission import Failures, hold_beyond, hold_what_drags, hold_what_has_no_way_back, pulls_at_boot
+from .discover import Discovery, Trust, discover, with_all_images
 from .memory import Memory, MemoryOptions
-from .protocols import Processes, Registry, Remembered, Store, Units
+from .protocols import Definitions, Processes, Registry, Remembered, Store, Units
 from .report import Report, Row, row_warning, unchecked_warning
 from .resolve import resolve_all, with_one_image_per_tag
 
@@ -49,6 +50,10 @@ class Options:
     #: Whether units are to go back to what they ran before, instead of forward.
     back: bool = False
     gate: GateOptions = field(default_factory=GateOptions)
+    allow_unsafe_rollback: bool = False
+    trust_labels: bool = False
+    limit: int | None = None
+    max_failures: int | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class World:
     """The edges of a run. Registry and systemd are connected only when there is something to ask them.
 
     C(registry) is told how many threads will ask it. C(begin) is told earlier what they will most
-    likely ask for, while podman is waited for.
+    likely ask for, while podman is waited for. C(definitions) is asked only for what podman does not tell.
     """
 
     store: Store
@@ -65,6 +70,7 @@ class World:
     units: t.Callable[[], Units]
     begin: Begin
     memory: Remembered
+    definitions: Definitions
 
 
 class Update:
@@ -75,6 +81,7 @@ class Update:
         self._options = options
         self._memory = Memory(world.memory, options.memory)
         self._registry: Registry | None = None
+        self._links: dict[str, UnitLinks] = {}
         self._warnings: list[str] = []
 
     def check(self) -> Report:
@@ -111,16 +118,14 @@ class Update:
             world.begin(host, references, min(options.registry_parallel, len(references)))
 
         begin_ = None if options.back else begin
-        discovery = discover(world.store, world.processes, options.selection, options.policies, begin_)
+        trust = Trust(world.definitions, options.trust_labels)
+        discovery = discover(world.store, world.processes, options.selection, options.policies, begin_, trust)
         self._warnings += discovery.pattern_warnings()
         self._memory.begin(discovery, write=write)
         discovery, decisions = (self._backward if options.back else self._forward)(discovery)
         decisions = self._memory.with_holds(discovery, decisions)
-        if options.rollback:
-            decisions = {
-                one.container_id: _hold_without_way_back(one, decisions[one.container_id], discovery)
-                for one in discovery.workloads
-            }
+        if options.rollback and not options.allow_unsafe_rollback:
+            decisions = hold_what_has_no_way_back(discovery, decisions, world.definitions)
         return discovery, decisions
 
     def _forward(self, discovery: Discovery) -> tuple[Discovery, dict[str, Decision]]:
@@ -150,8 +155,11 @@ class Update:
             return decisions
         try:
             units = self._world.units()
-            facts = units.facts({t.cast("str", one.unit) for one in pending})
-            findings = {one.container_id: _unit_objection(one, facts, units) for one in pending}
+            names = {t.cast("str", one.unit) for one in pending}
+            facts = units.facts(names)
+            self._links = units.links([name for name in sorted(names) if name in facts])
+            trusted = self._options.trust_labels
+            findings = {one.container_id: _unit_objection(one, facts, units, trusted=trusted) for one in pending}
         except (UnitError, MissingLibraryError) as error:
             findings = {}
             if not must_answer:
@@ -165,16 +173,27 @@ class Update:
             key: Decision(finding, decision.digest) if (finding := findings.get(key)) else decision
             for key, decision in decisions.items()
         }
-        return with_one_image_per_tag(discovery.workloads, left, discovery.snapshot)
+        left = with_one_image_per_tag(discovery.workloads, left, discovery.snapshot)
+        if not self._options.allow_unsafe_rollback:
+            left = hold_what_drags(discovery, left, self._links)
+        if self._options.limit is None:
+            return left
+        return hold_beyond(discovery, left, self._groups(discovery, left), self._options.limit)
+
+    def _groups(self, discovery: Discovery, decisions: t.Mapping[str, Decision]) -> tuple[tuple[Member, ...], ...]:
+        # Most runs find nothing to move.
+        from .groups import Change, form_groups  # noqa: PLC0415
+
+        changes = [Change(one, target) for one in discovery.workloads if (target := decisions[one.container_id].target)]
+        return form_groups(changes, discovery.snapshot.containers, self._links)
 
     def _activate(self, discovery: Discovery, decisions: t.Mapping[str, Decision]) -> dict[str, Outcome]:
         # A check moves nothing, and most runs find nothing to move.
         from .activate import Transaction  # noqa: PLC0415
         from .gate import Gate  # noqa: PLC0415
-        from .groups import Change, form_groups  # noqa: PLC0415
+        from .outcomes import Outcome  # noqa: PLC0415
 
-        changes = [Change(one, target) for one in discovery.workloads if (target := decisions[one.container_id].target)]
-        groups = form_groups(changes, discovery.snapshot.containers)
+        groups = self._groups(discovery, decisions)
         if not groups:
             return {}
         units, store = self._world.units(), self._world.store
@@ -182,9 +201,19 @@ class Update:
         self._memory.learn(discovery.workloads, snapshot)
         gate = Gate(store, units, self._options.gate)
 
+        failures = Failures(self._options.max_failures)
+
         def move(group: tuple[Member, ...]) -> dict[str, Outcome]:
-            transaction = Transaction(store, units, snapshot, self._memory, gate=gate, rollback=self._options.rollback)
-            return transaction.run(group)
+            if why := failures.too_many():
+                left_alone = Outcome(Finding(Status.PENDING, Reason.MAX_FAILURES, why))
+                return {change.workload.container_id: left_alone for member in group for change in member.changes}
+            rollback = self._options.rollback
+            transaction = Transaction(
+                store, units, snapshot, self._memory, gate=gate, rollback=rollback, links=self._links
+            )
+            outcomes = transaction.run(group)
+            failures.note(group, outcomes)
+            return outcomes
 
         with ThreadPoolExecutor(max_workers=min(self._options.parallel, len(groups))) as pool:
             return {key: outcome for outcomes in pool.map(move, groups) for key, outcome in outcomes.items()}
@@ -197,11 +226,15 @@ class Update:
                 self._warnings.append(printable(f"{row.workload.image}: {row.finding.status.value}: {reason}{said}"))
             if row.changed:
                 self._warnings += [row_warning(row.workload, reason) for reason in row.workload.warnings]
+                if pulls_at_boot(row.workload.unit, self._links):
+                    self._warnings.append(row_warning(row.workload, Reason.BOOT_PULLS))
         usage = self._registry.usage() if self._registry else ()
         return Report(tuple(rows), usage, tuple(dict.fromkeys(self._warnings)), check_mode, self._memory.changed)
 
 
-def _unit_objection(workload: Workload, facts: t.Mapping[str, UnitFacts], units: Units) -> Finding | None:
+def _unit_objection(
+    workload: Workload, facts: t.Mapping[str, UnitFacts], units: Units, *, trusted: bool
+) -> Finding | None:
     unit = t.cast("str", workload.unit)
     state = facts.get(unit)
     if state is None or state.load_state != "loaded":
@@ -211,6 +244,8 @@ def _unit_objection(workload: Workload, facts: t.Mapping[str, UnitFacts], units:
         return Finding(Status.PENDING, Reason.JOB_RUNNING, f"{unit} is {state.active_state}")
     if state.active_state != "active":
         return Finding(Status.FAILED, Reason.NOT_RUNNING, f"{unit} is {state.active_state}")
+    if trusted:
+        return None
     try:
         owned = units.owns(unit, workload.main_pid)
     except UnitError as error:  # About this process only: it may have ended meanwhile.
@@ -218,13 +253,6 @@ def _unit_objection(workload: Workload, facts: t.Mapping[str, UnitFacts], units:
     if not owned:
         return Finding(Status.FAILED, Reason.UNIT_MISMATCH, f"systemd does not count its processes to {unit}")
     return None
-
-
-def _hold_without_way_back(workload: Workload, decision: Decision, discovery: Discovery) -> Decision:
-    if decision.target is None or workload.image_id in discovery.snapshot.images:
-        return decision
-    message = f"the running image {workload.image_id} is not in local storage any more"
-    return Decision(Finding(Status.HELD, Reason.ROLLBACK_UNSAFE, message), decision.digest)
 
 
 def _unmoved(workload: Workload, decision: Decision) -> Row:

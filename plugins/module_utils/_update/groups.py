@@ -7,7 +7,9 @@
 """Groups: the units that must be decided together, because a tag is shared by a whole store.
 
 If one unit fails on a new image, its tag goes back; a unit that shares the tag would then run something else than the
-tag says. So units that share a reference form one group, and share its fate.
+tag says. So units that share a reference form one group, and share its fate. Units that systemd restarts together (a pod and
+its members, or a unit and those that require it) are one member of a group: their tags move together, and only the unit that
+takes the others along is restarted.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from .._pure.decisions import Target, Workload
 from .._pure.policies import LABEL
 from .._pure.records import ListedContainer
+from .._pure.units import UnitLinks
 
 
 @dataclass(frozen=True)
@@ -30,55 +33,82 @@ class Change:
 
 @dataclass(frozen=True)
 class Member:
-    """One unit with all its changes: it restarts once for all of them."""
+    """What one restart moves: C(unit) is restarted by us, and systemd restarts the other C(units) along with it.
+
+    C(changes) are those of all of them; each container's own unit stands in its workload.
+    """
 
     unit: str
     changes: tuple[Change, ...]
     #: What runs beside them: the restart takes it along, and it must come back.
     beside: tuple[ListedContainer, ...] = ()
+    units: tuple[str, ...] = ()
+
+    @property
+    def changed_units(self) -> frozenset[str]:
+        """The units that have a change of their own."""
+        return frozenset(t.cast("str", change.workload.unit) for change in self.changes)
 
 
 def form_groups(
-    changes: t.Sequence[Change], containers: t.Sequence[ListedContainer] = ()
+    changes: t.Sequence[Change],
+    containers: t.Sequence[ListedContainer] = (),
+    links: t.Mapping[str, UnitLinks] | None = None,
 ) -> tuple[tuple[Member, ...], ...]:
-    """Put the changes together by unit, and units that share a reference by group. Everything stays sorted."""
+    """Put together what one restart moves, and then the members that share a reference. Everything stays sorted."""
     by_unit: dict[str, list[Change]] = {}
     for change in changes:
         by_unit.setdefault(t.cast("str", change.workload.unit), []).append(change)
-    units_of: dict[str, set[str]] = {}
-    for change in changes:
-        units_of.setdefault(change.target.name, set()).add(t.cast("str", change.workload.unit))
-    groups = []
-    left = set(by_unit)
-    for unit in sorted(by_unit):
-        if unit not in left:
+    dragged = {unit: (links or {}).get(unit, UnitLinks()).dependents - {unit} for unit in by_unit}
+    members, ties = [], []
+    taken: set[str] = set()
+    for root in filter(lambda unit: _is_root(unit, dragged), sorted(by_unit)):
+        own = sorted(({root} | dragged[root]).intersection(by_unit) - taken)
+        taken.update(own)
+        units = (root, *sorted(dragged[root]))
+        moved = tuple(change for unit in own for change in by_unit[unit])
+        members.append(Member(root, moved, _beside(units, moved, containers), units))
+        # Two roots that drag the same unit share its fate as well.
+        ties.append({*(change.target.name for change in moved), *(f"unit {unit}" for unit in units if unit in by_unit)})
+    return tuple(tuple(members[number] for number in numbers) for numbers in _tied(ties))
+
+
+def _is_root(unit: str, dragged: t.Mapping[str, t.Collection[str]]) -> bool:
+    """Whether no other unit's restart takes it along; of units that take each other along, the first one is the root."""
+    return not any(
+        unit in others and not (one in dragged[unit] and unit < one) for one, others in dragged.items() if one != unit
+    )
+
+
+def _tied(ties: t.Sequence[t.Collection[str]]) -> t.Iterator[tuple[int, ...]]:
+    """The numbers of those that share anything, also through others."""
+    left = set(range(len(ties)))
+    for number in range(len(ties)):
+        if number not in left:
             continue
-        linked, new = {unit}, {unit}
+        linked, new = {number}, {number}
         while new:
-            names = {change.target.name for one in new for change in by_unit[one]}
-            new = {other for name in names for other in units_of[name]} - linked
+            shared = {tie for one in new for tie in ties[one]}
+            new = {other for other in left - linked if shared.intersection(ties[other])}
             linked |= new
         left -= linked
-        groups.append(
-            tuple(Member(one, tuple(by_unit[one]), _beside(one, by_unit[one], containers)) for one in sorted(linked))
-        )
-    return tuple(groups)
+        yield tuple(sorted(linked))
 
 
 def _beside(
-    unit: str, changes: t.Sequence[Change], containers: t.Sequence[ListedContainer]
+    units: t.Collection[str], changes: t.Sequence[Change], containers: t.Sequence[ListedContainer]
 ) -> tuple[ListedContainer, ...]:
-    """The unit's other containers: members of its pod, and those that take part in updates by a label of their own.
+    """The units' other containers: members of their pods, and those that take part in updates by a label of their own.
 
     A container without that label may be a short task that the unit has started, which need not come back.
     """
     changed = {change.workload.container_id for change in changes}
-    pods = {one.pod for one in containers if one.is_infra and one.unit_label == unit}
+    pods = {one.pod for one in containers if one.is_infra and one.unit_label in units}
     return tuple(
         one
         for one in containers
         if one.state == "running"
         and not one.is_infra
         and one.id not in changed
-        and (one.pod in pods if one.pod else one.unit_label == unit and LABEL in one.labels)
+        and (one.pod in pods if one.pod else one.unit_label in units and LABEL in one.labels)
     )

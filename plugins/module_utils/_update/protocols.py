@@ -13,6 +13,7 @@ import typing as t
 from .._pure.decisions import RemoteImage
 from .._pure.health import Healthcheck
 from .._pure.history import Event, Who
+from .._pure.kube_files import KubeContainer
 from .._pure.ownership import Owner
 from .._pure.platforms import Platform
 from .._pure.questions import Question, RegistryUsage
@@ -68,6 +69,16 @@ class Processes(t.Protocol):
 
     def owner(self, pid: int) -> Owner | None:
         """The unit that owns a process; None where it is gone or has none."""
+
+
+class Definitions(t.Protocol):
+    """Files of the host that say of containers what podman does not tell."""
+
+    def kube_containers(self, unit: str, create_command: t.Sequence[str]) -> tuple[KubeContainer, ...]:
+        """What the Kubernetes YAML that a unit plays says of its containers. Raises C(StoreError)."""
+
+    def default_pull_policy(self) -> str:
+        """podman's own policy for containers that do not say when they are pulled."""
 
 
 class Registry(t.Protocol):

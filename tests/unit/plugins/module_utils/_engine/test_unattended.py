@@ -36,6 +36,7 @@ def test_every_setting_has_its_parameters_name() -> None:
             "exclude": ["image:*/db:*"],
             "policies": ["local"],
             "rollback": False,
+            "limit": 5,
             "timeout": 90,
             "parallel": 3,
             "registry_parallel": 4,
@@ -49,6 +50,7 @@ def test_every_setting_has_its_parameters_name() -> None:
     settings = parsed.settings
     assert (settings.only, settings.exclude) == (("unit:web*",), ("image:*/db:*",))
     assert settings.policies == {Policy.LOCAL}
+    assert (settings.limit, settings.max_failures) == (5, None)
     assert (settings.rollback, settings.timeout, settings.parallel, settings.registry_parallel) == (False, 90, 3, 4)
     access = settings.access
     assert (access.authfile, access.ca_path, access.validate_certs, access.request_budget) == (
@@ -64,11 +66,12 @@ def test_every_setting_has_its_parameters_name() -> None:
     ("document", "told"),
     [
         ([], "timer.json is not a JSON object"),
-        ({"onyl": []}, "there is no setting 'onyl'; there are authfile, "),
+        ({"onyl": []}, "there is no setting 'onyl'; there are "),
         ({"credentials": []}, "there is no setting 'credentials'"),
         ({"access": {}}, "there is no setting 'access'"),
         ({"only": "web"}, 'only must be a list of texts, not "web"'),
         ({"only": [1]}, "only must be a list of texts"),
+        ({"limit": None}, "limit must be a whole number, not null"),
         ({"rollback": 1}, "rollback must be true or false, not 1"),
         ({"parallel": True}, "parallel must be a whole number, not true"),
         ({"parallel": 1.5}, "parallel must be a whole number, not 1.5"),

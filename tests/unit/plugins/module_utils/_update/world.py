@@ -19,6 +19,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors i
     UnitError,
 )
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.health import GateOptions, Healthcheck
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.kube_files import KubeContainer
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.ownership import Owner
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.policies import LABEL, Policy
@@ -84,6 +85,9 @@ class Host:
         #: What containers' healthchecks say, look after look; the last one stays.
         self.health: dict[str, list[str]] = {}
         self.health_bound = 60.0
+        self.kube_files: dict[str, tuple[KubeContainer, ...]] = {}
+        self.pull_policy = "missing"
+        self.podman_version = (5, 4, 2)
         self._numbers = itertools.count(1)
 
     # What a test sets up.
@@ -130,9 +134,10 @@ class Host:
         only: t.Sequence[str] = (),
         policies: t.Iterable[Policy] = Policy,
         back: bool = False,
+        admission: t.Mapping[str, t.Any] | None = None,
         **memory: t.Any,
     ) -> Update:
-        """One run over this host, to be started by C(run) or C(check)."""
+        """One run over this host, to be started by C(run) or C(check); C(admission) are options of what is begun at all."""
         options = Options(
             Selection.parse(only, []),
             frozenset(policies),
@@ -142,10 +147,19 @@ class Host:
             memory=MemoryOptions(**memory),
             back=back,
             gate=self.gate,
+            **(admission or {}),
         )
         registry = self.registry
         return Update(
-            World(self, self, lambda _found, width: registry.connect(width), self._connect, self._begin, self.memory),
+            World(
+                self,
+                self,
+                lambda _found, width: registry.connect(width),
+                self._connect,
+                self._begin,
+                self.memory,
+                self,
+            ),
             options,
         )
 
@@ -157,7 +171,7 @@ class Host:
 
     def host(self) -> HostFacts:
         self.looks.append("host")
-        return HostFacts((5, 4, 2), self.platform, RegistriesConf())
+        return HostFacts(self.podman_version, self.platform, RegistriesConf())
 
     def containers(self) -> tuple[ListedContainer, ...]:
         self.looks.append("containers")
@@ -241,6 +255,17 @@ class Host:
                     identity, min(digests), frozenset(digests), names, platform, self.image_labels.get(identity, {})
                 )
             return records
+
+    # Definitions.
+
+    def kube_containers(self, unit: str, create_command: t.Sequence[str]) -> tuple[KubeContainer, ...]:
+        self.looks.append(f"kube {unit} {' '.join(create_command)}".rstrip())
+        if unit not in self.kube_files:
+            raise StoreError(f"{unit} plays no file", Reason.RAW_NAME_UNKNOWN)
+        return self.kube_files[unit]
+
+    def default_pull_policy(self) -> str:
+        return self.pull_policy
 
     # Processes and Units.
 
