@@ -29,6 +29,8 @@ if t.TYPE_CHECKING:
 
 #: Nothing failed; something did, and the report says what; nothing could be done; the settings are of no use (sysexits.h).
 DONE, FAILED, UNABLE, MISCONFIGURED = 0, 1, 2, 78
+#: Credentials are for files; holds, the way back and other people's containers are for somebody who watches.
+_NOT_FOR_A_TIMER = ("access", "holds", "lift_holds", "back", "scope", "user")
 _LIBRARIES = {"dbus": "dbus-python", "requests": "requests"}
 _LONGEST = 1024 * 1024
 #: The priorities of sd-daemon(3), which journald takes from the beginning of a line.
@@ -80,7 +82,7 @@ def parse_settings(body: bytes, where: str) -> TimerSettings:
         raise InputError(f"{where} is not JSON") from None
     if not isinstance(document, dict):
         raise InputError(f"{where} is not a JSON object")
-    known = {one.name: getattr(Settings(), one.name) for one in fields(Settings) if one.name != "access"}
+    known = {one.name: getattr(Settings(), one.name) for one in fields(Settings) if one.name not in _NOT_FOR_A_TIMER}
     known.update(limit=1, max_failures=1)  # Without a bound by default, which tells no kind.
     access = {"authfile": "", "ca_path": "", "validate_certs": True, "request_budget": 0}
     given: dict[str, t.Any] = {}
@@ -91,6 +93,8 @@ def parse_settings(body: bytes, where: str) -> TimerSettings:
             fail_on = frozenset(_words(where, name, value, {one.value for one in Status}))
         elif name == "policies":
             given[name] = frozenset(map(Policy, _words(where, name, value, {one.value for one in Policy})))
+        elif name == "prune":
+            given[name] = _words(where, name, [value], ("replaced", "none")) == ["replaced"]
         elif name in access:
             reach[name] = _like(where, name, value, access[name])
         elif name in known:

@@ -27,7 +27,7 @@ def main(words: list[str]) -> None:
     settings = importlib.import_module("module_utils._engine.settings")
     imported = time.monotonic()
     asked: list[float] = []
-    given: dict[str, t.Any] = {}
+    given: dict[str, t.Any] = {"settle": 0.0}
     if words[1:]:
         given["registry_parallel" if words[0] == "check" else "parallel"] = int(words[1])
     if words[2:] == ["asking"]:

@@ -40,6 +40,11 @@ def test_every_setting_has_its_parameters_name() -> None:
             "timeout": 90,
             "parallel": 3,
             "registry_parallel": 4,
+            "settle": 0,
+            "wait_healthy": False,
+            "health_command": ["/usr/local/bin/look"],
+            "keep": 2,
+            "prune": "none",
             "authfile": "/etc/auth.json",
             "ca_path": "/etc/ca.pem",
             "validate_certs": False,
@@ -52,6 +57,8 @@ def test_every_setting_has_its_parameters_name() -> None:
     assert settings.policies == {Policy.LOCAL}
     assert (settings.limit, settings.max_failures) == (5, None)
     assert (settings.rollback, settings.timeout, settings.parallel, settings.registry_parallel) == (False, 90, 3, 4)
+    assert (settings.settle, settings.wait_healthy, settings.health_command) == (0, False, ("/usr/local/bin/look",))
+    assert (settings.keep, settings.prune) == (2, False)
     access = settings.access
     assert (access.authfile, access.ca_path, access.validate_certs, access.request_budget) == (
         "/etc/auth.json",
@@ -69,6 +76,9 @@ def test_every_setting_has_its_parameters_name() -> None:
         ({"onyl": []}, "there is no setting 'onyl'; there are "),
         ({"credentials": []}, "there is no setting 'credentials'"),
         ({"access": {}}, "there is no setting 'access'"),
+        ({"lift_holds": True}, "there is no setting 'lift_holds'"),
+        ({"prune": True}, "prune must be a list of texts"),
+        ({"prune": "all"}, "prune may have none, replaced, not 'all'"),
         ({"only": "web"}, 'only must be a list of texts, not "web"'),
         ({"only": [1]}, "only must be a list of texts"),
         ({"limit": None}, "limit must be a whole number, not null"),
