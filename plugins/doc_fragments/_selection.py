@@ -12,13 +12,6 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
-  scope:
-    description:
-      - Whose containers and units. V(system) means root's containers under the system's service manager, and needs
-        root.
-    type: str
-    choices: [system]
-    default: system
   only:
     description:
       - Globs of what to look at; without it, everything that takes part.

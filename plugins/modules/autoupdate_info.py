@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - podfleet.autoupdate._attributes
   - podfleet.autoupdate._attributes.actiongroup_autoupdate
   - podfleet.autoupdate._attributes.info_module
+  - podfleet.autoupdate._scope
   - podfleet.autoupdate._selection
 requirements:
   - podman 4.3 or newer on the managed host
@@ -61,7 +62,7 @@ workloads:
       returned: success
       sample: system
     user:
-      description: The user whose containers these are; null in the system scope.
+      description: The user whose containers these are; null in the scope V(system).
       type: str
       returned: success
       sample: null
@@ -156,13 +157,15 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible import arguments, entry
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.inventory import inventory
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.scopes import within
 
 
 def main() -> t.NoReturn:
-    module = AnsibleModule(argument_spec={**arguments.SELECTION}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec={**arguments.SCOPE, **arguments.SELECTION}, supports_check_mode=True)
 
     def body() -> dict[str, t.Any]:
-        return inventory(arguments.settings(module.params)).to_result()
+        settings = arguments.settings(module.params)
+        return within(settings.user, lambda: inventory(settings).to_result())
 
     entry.run(module, body, libraries=("dbus",))
 

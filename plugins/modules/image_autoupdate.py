@@ -26,6 +26,7 @@ description:
 extends_documentation_fragment:
   - podfleet.autoupdate._attributes
   - podfleet.autoupdate._attributes.actiongroup_autoupdate
+  - podfleet.autoupdate._scope
   - podfleet.autoupdate._selection
   - podfleet.autoupdate._gate
   - podfleet.autoupdate._admission
@@ -174,7 +175,7 @@ updates:
       returned: success and failure
       sample: system
     user:
-      description: The user whose containers these are; null in the system scope.
+      description: The user whose containers these are; null in the scope V(system).
       type: str
       returned: success and failure
       sample: null
@@ -348,12 +349,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible import arguments, entry
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.autoupdate import autoupdate
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.scopes import within
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Status
 
 
 def main() -> t.NoReturn:
     module = AnsibleModule(
         argument_spec={
+            **arguments.SCOPE,
             **arguments.SELECTION,
             **arguments.GATE,
             **arguments.ADMISSION,
@@ -374,10 +377,15 @@ def main() -> t.NoReturn:
     )
 
     def body() -> dict[str, t.Any]:
-        report = autoupdate(arguments.settings(module.params), check_mode=module.check_mode)
+        settings = arguments.settings(module.params)
         usual = ["failed"] if module.params["state"] == "rolled_back" else ["failed", "rolled_back"]
         given = module.params["fail_on"]
-        return report.to_result(fail_on=usual if given is None else given)
+
+        def run() -> dict[str, t.Any]:
+            report = autoupdate(settings, check_mode=module.check_mode)
+            return report.to_result(fail_on=usual if given is None else given)
+
+        return within(settings.user, run)
 
     entry.run(module, body, libraries=("dbus", "requests"))
 

@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import typing as t
 
+from .._engine import scopes
 from .._engine.settings import Access, Settings
 from .._pure.credentials import TOKEN_USER, Credential
 from .._pure.holds import UserHold
 from .._pure.policies import Policy
 
+#: Twin: doc_fragments/_scope.py.
+SCOPE: dict[str, t.Any] = {
+    "scope": {"type": "str", "choices": ["system", "user"], "default": "system"},
+    "user": {"type": "str"},
+}
+
 #: Twin: doc_fragments/_selection.py.
 SELECTION: dict[str, t.Any] = {
-    "scope": {"type": "str", "choices": ["system"], "default": "system"},
     "only": {"type": "list", "elements": "str", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "policies": {
@@ -136,6 +142,7 @@ def settings(params: t.Mapping[str, t.Any]) -> Settings:
     """The engine's settings from a module's parameters; what a module does not offer keeps its default."""
     given = {name: params[name] for name in _SAME if name in params}
     return Settings(
+        user=scopes.user_of(params["scope"], params["user"]),
         only=tuple(params["only"]),
         exclude=tuple(params["exclude"]),
         policies=frozenset(map(Policy, params["policies"])),

@@ -17,11 +17,13 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._pure.errors import EngineError, InputError
+from .._pure.errors import EngineError, InputError, MissingLibraryError
 from .._pure.reasons import Reason
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _READ = 65536
+#: What a task sets by C(environment) for registries: it is meant for whoever asks them.
+_PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "registry_auth_file", "docker_config")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Account:
     uid: int
     gid: int
     home: str
+
+    @property
+    def manager(self) -> str:
+        """The system's unit that is this user's own service manager."""
+        return f"user@{self.uid}.service"
 
     @property
     def runtime_folder(self) -> str:
@@ -70,7 +77,7 @@ def run_as(account: Account, body: t.Callable[[], dict[str, t.Any]]) -> dict[str
     """Run C(body) as the user, in a process of its own, and hand on what it returns (JSON) or raises.
 
     Raises:
-        InputError, EngineError: What the body raised.
+        InputError, EngineError, MissingLibraryError: What the body raised.
         OSError: The process ended without an answer.
     """
     if account.uid == os.geteuid():
@@ -95,8 +102,10 @@ def _be(account: Account, writer: int, body: t.Callable[[], dict[str, t.Any]]) -
         os.initgroups(account.name, account.gid)
         os.setresgid(account.gid, account.gid, account.gid)
         os.setresuid(account.uid, account.uid, account.uid)
+        passed_on = {name: value for name, value in os.environ.items() if name.lower() in _PASSED_ON}
         os.environ.clear()
         os.environ.update(
+            passed_on,
             HOME=account.home,
             USER=account.name,
             LOGNAME=account.name,
@@ -110,11 +119,15 @@ def _be(account: Account, writer: int, body: t.Callable[[], dict[str, t.Any]]) -
         answer = {"input": str(error)}
     except EngineError as error:
         answer = {"engine": str(error), "reason": error.reason.value}
+    except MissingLibraryError as error:
+        answer = {"library": error.library, "traceback": error.traceback}
     except BaseException:  # noqa: BLE001 (the parent reports it)
         answer = {"crash": traceback.format_exc()}
-    with os.fdopen(writer, "w", encoding="utf-8") as pipe:
-        json.dump(answer, pipe)
-    os._exit(0)
+    try:
+        with os.fdopen(writer, "w", encoding="utf-8") as pipe:
+            json.dump(answer, pipe)
+    finally:  # Also where nobody listens any more.
+        os._exit(0)
 
 
 def _read(descriptor: int) -> bytes:
@@ -146,4 +159,6 @@ def _opened(answer: bytes) -> dict[str, t.Any]:
         raise InputError(told["input"])
     if "engine" in told:
         raise EngineError(told["engine"], next(one for one in Reason if one.value == told["reason"]))
+    if "library" in told:
+        raise MissingLibraryError(told["library"], told["traceback"])
     raise OSError(told["crash"])

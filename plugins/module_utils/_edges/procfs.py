@@ -17,10 +17,11 @@ _LONGEST = 65536
 
 
 class ProcFs:
-    """C(/proc) of this host."""
+    """C(/proc) of this host. C(user_manager) is the unit of the user whose own units count; None: the system's do."""
 
-    def __init__(self, root: str = "/proc") -> None:
+    def __init__(self, root: str = "/proc", user_manager: str | None = None) -> None:
         self._root = pathlib.Path(root)
+        self._user_manager = user_manager
 
     def owner(self, pid: int) -> Owner | None:
         """The unit that owns a process; None where it is gone or has none."""
@@ -31,4 +32,4 @@ class ProcFs:
                 text = file.read(_LONGEST)
         except OSError:
             return None
-        return owner_from_cgroup(text.decode("utf-8", "replace"))
+        return owner_from_cgroup(text.decode("utf-8", "replace"), self._user_manager)

@@ -11,21 +11,21 @@ from __future__ import annotations
 import typing as t
 
 from .._edges.podman import FirstLook
-from .settings import Settings, must_be_root, must_be_usable
+from .settings import Settings, must_be_owner, must_be_usable
 
 if t.TYPE_CHECKING:
     from .._update.report import Report
 
 
 def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
-    """Run the whole flow over the system's containers; in check mode only say what it would do.
+    """Run the whole flow over the containers of the system or of a user; in check mode only say what it would do.
 
     Raises:
         InputError: A setting is unusable.
         EngineError: The host could not be looked at; nothing was changed.
         MissingLibraryError: dbus-python or requests is needed and not there.
     """
-    must_be_root()
+    must_be_owner(settings)
     must_be_usable(settings)
     begun = FirstLook()
     # podman is at work by now: importing the rest takes about as long, most of all where Ansible has just sent it.

@@ -14,14 +14,13 @@ from dataclasses import dataclass
 
 from .._edges.definitions import Definitions
 from .._edges.podman import Podman
-from .._edges.procfs import ProcFs
 from .._pure.errors import MissingLibraryError, UnitError
 from .._pure.reasons import Status
 from .._pure.selection import Selection
 from .._update.discover import Discovery, Trust, discover
 from .._update.report import identity, row_warning, unchecked_warning
-from .joining import system_bus
-from .settings import Settings, must_be_root, must_be_usable
+from .joining import process_table, service_manager
+from .settings import Settings, must_be_owner, must_be_usable
 
 if t.TYPE_CHECKING:
     from .._pure.units import UnitFacts
@@ -34,6 +33,7 @@ class Inventory:
     discovery: Discovery
     units: t.Mapping[str, UnitFacts]
     warnings: tuple[str, ...]
+    user: str | None = None
 
     def to_result(self) -> dict[str, t.Any]:
         """What C(autoupdate_info) returns."""
@@ -43,7 +43,7 @@ class Inventory:
             image = self.discovery.snapshot.images.get(workload.image_id or "")
             rows.append(
                 {
-                    **identity(workload),
+                    **identity(workload, self.user),
                     "pinned": workload.finding is not None and workload.finding.status is Status.PINNED,
                     "reason": workload.finding.reason.value if workload.finding and workload.finding.reason else None,
                     "error": workload.finding.error if workload.finding else None,
@@ -74,12 +74,14 @@ def inventory(settings: Settings) -> Inventory:
         InputError: A setting is unusable.
         EngineError: The host could not be looked at.
     """
-    must_be_root()
+    must_be_owner(settings)
     must_be_usable(settings)
     selection = Selection.parse(settings.only, settings.exclude)
     with contextlib.ExitStack() as stack:
-        bus = system_bus(settings, stack)
-        discovery = discover(Podman(), ProcFs(), selection, settings.policies, trust=Trust(Definitions(bus)))
+        bus = service_manager(settings, stack)
+        discovery = discover(
+            Podman(), process_table(settings), selection, settings.policies, trust=Trust(Definitions(bus))
+        )
         warnings = discovery.pattern_warnings()
         names = {one.unit for one in discovery.workloads if one.unit and one.finding is None}
         units: dict[str, UnitFacts] = {}
@@ -88,4 +90,4 @@ def inventory(settings: Settings) -> Inventory:
         except (UnitError, MissingLibraryError) as error:
             warnings.append(unchecked_warning(error))
     warnings += [row_warning(one, reason) for one in discovery.workloads for reason in one.warnings]
-    return Inventory(discovery, units, tuple(warnings))
+    return Inventory(discovery, units, tuple(warnings), settings.user)

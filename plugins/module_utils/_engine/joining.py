@@ -9,13 +9,16 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
 import threading
 import typing as t
 
-from .._pure.errors import EngineError, InputError, MissingLibraryError
+from .._edges.procfs import ProcFs
+from .._pure.errors import EngineError, InputError, MissingLibraryError, UnitError
 from .settings import REGISTRY_SECONDS, Access, Settings
 
 if t.TYPE_CHECKING:
+    from .._edges.accounts import Account
     from .._edges.ahead import Ahead
     from .._edges.credentials import CredentialFiles
     from .._edges.registry import RegistryClient
@@ -113,7 +116,7 @@ def gate_options(settings: Settings) -> GateOptions:
     )
 
 
-def system_bus(settings: Settings, stack: contextlib.ExitStack) -> t.Callable[[], ServiceManager]:
+def service_manager(settings: Settings, stack: contextlib.ExitStack) -> t.Callable[[], ServiceManager]:
     """How the flow comes to systemd, when it needs it; closed with C(stack)."""
     connected: list[ServiceManager] = []
 
@@ -121,7 +124,27 @@ def system_bus(settings: Settings, stack: contextlib.ExitStack) -> t.Callable[[]
         if not connected:
             from .._edges.systemd import ServiceManager  # noqa: PLC0415 (only where systemd is asked)
 
-            connected.append(stack.enter_context(ServiceManager(timeout=settings.timeout)))
+            address = _bus_of(settings.user) if settings.user else None
+            connected.append(stack.enter_context(ServiceManager(timeout=settings.timeout, address=address)))
         return connected[0]
 
     return connect
+
+
+def process_table(settings: Settings) -> ProcFs:
+    """The processes, as the service manager knows them that will be asked."""
+    return ProcFs(user_manager=_this_user().manager if settings.user else None)
+
+
+def _this_user() -> Account:
+    from .._edges import accounts  # noqa: PLC0415 (only where units are a user's)
+
+    return accounts.current()
+
+
+def _bus_of(user: str) -> str:
+    """The address of a user's own bus, where pam_systemd(8) says that it is. This process is the user's."""
+    bus = pathlib.Path(_this_user().runtime_folder, "bus")
+    if not bus.exists():
+        raise UnitError(f"{user} has no D-Bus at {bus}: the package dbus-user-session, or lingering, may be missing")
+    return f"unix:path={bus}"

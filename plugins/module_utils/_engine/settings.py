@@ -26,6 +26,7 @@ LONGEST_TIMEOUT = 24 * 3600
 WIDEST = 100
 _MOST_HOLDS = 1000
 LONGEST_SETTLE = 3600
+SYSTEM_NEEDS_ROOT = "scope system means root's containers: run as root, in Ansible with become: true"
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,11 @@ class Settings:
 
     C(timeout) bounds a restart, C(settle) is how long a unit must run well; in seconds. C(limit) is how many units may be
     restarted, C(max_failures) how many may fail before nothing more is begun; None: any number.
+
+    C(user) is the user whose units they are; None for the system's. The process that runs must be that user's, or root's.
     """
 
+    user: str | None = None
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     policies: frozenset[Policy] = frozenset(Policy)
@@ -77,14 +81,14 @@ class Settings:
     access: Access = field(default_factory=Access)
 
 
-def must_be_root() -> None:
-    """Refuse to look at the containers of somebody else than root.
+def must_be_owner(settings: Settings) -> None:
+    """Refuse to look at the containers of somebody else than this process's user.
 
     Raises:
-        InputError: This process is not root's.
+        InputError: It is the wrong user's.
     """
-    if os.geteuid() != 0:
-        raise InputError("scope system means root's containers: run as root, in Ansible with become: true")
+    if settings.user is None and os.geteuid() != 0:
+        raise InputError(SYSTEM_NEEDS_ROOT)
 
 
 def must_be_usable(settings: Settings) -> None:

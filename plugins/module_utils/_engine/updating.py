@@ -14,12 +14,11 @@ from dataclasses import replace
 from .._edges.credentials import CredentialFiles
 from .._edges.definitions import Definitions
 from .._edges.podman import FirstLook, Podman
-from .._edges.procfs import ProcFs
 from .._pure.selection import Selection
 from .._update.flow import Options, Update, World
 from .._update.memory import MemoryOptions
 from .._update.report import Report
-from .joining import Registries, gate_options, system_bus
+from .joining import Registries, gate_options, process_table, service_manager
 from .remembering import HostMemory
 from .settings import Settings
 
@@ -36,8 +35,10 @@ def update(settings: Settings, begun: FirstLook, *, check_mode: bool) -> Report:
     files = CredentialFiles(settings.access.credentials, settings.access.authfile)
     with contextlib.ExitStack() as stack:
         podman = Podman(authfiles=files.for_podman, verify_tls=settings.access.validate_certs, begun=begun)
-        registries, bus = Registries(settings.access, files), system_bus(settings, stack)
-        world = World(podman, ProcFs(), registries.connect, bus, registries.begin, HostMemory(), Definitions(bus))
+        registries, bus = Registries(settings.access, files), service_manager(settings, stack)
+        world = World(
+            podman, process_table(settings), registries.connect, bus, registries.begin, HostMemory(), Definitions(bus)
+        )
         whole = Update(
             world,
             Options(
@@ -56,4 +57,4 @@ def update(settings: Settings, begun: FirstLook, *, check_mode: bool) -> Report:
             ),
         )
         report = whole.check() if check_mode else whole.run()
-        return replace(report, warnings=(*report.warnings, *files.warnings()))
+        return replace(report, warnings=(*report.warnings, *files.warnings()), user=settings.user)

@@ -24,18 +24,22 @@ def is_service_name(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Owner:
-    """The unit that owns a process, and whether that unit is a user's service manager."""
+    """The unit that owns a process. C(elsewhere) says that a manager whom this run does not ask knows it."""
 
     unit: str
+    elsewhere: bool = False
 
     @property
-    def is_user_manager(self) -> bool:
-        """Whether the process lives below a user's own manager, whose units the system manager does not know."""
-        return _USER_MANAGER.match(self.unit) is not None
+    def is_of_other_manager(self) -> bool:
+        """Whether the process lives below a manager that is not the one that is asked: often a user's own."""
+        return self.elsewhere or _USER_MANAGER.match(self.unit) is not None
 
 
-def owner_from_cgroup(text: str) -> Owner | None:
+def owner_from_cgroup(text: str, user_manager: str | None = None) -> Owner | None:
     """The first unit after the slices in a C(/proc/<pid>/cgroup), or None where the process has none.
+
+    With C(user_manager) (C(user@1000.service)), the first unit of that user's own manager: the rule of
+    sd_pid_get_user_unit(3). What is not below it is C(elsewhere).
 
     The unified hierarchy (C(0::)) is read first; systemd's own named hierarchy is what a cgroup v1 host has instead.
     """
@@ -46,12 +50,25 @@ def owner_from_cgroup(text: str) -> Owner | None:
         if (hierarchy == "0" and not controllers) or controllers == "name=systemd":
             paths[controllers] = path
     for controllers in ("", "name=systemd"):
-        for component in paths.get(controllers, "").split("/"):
-            # systemd escapes a name that would clash with a controller's files by a leading underscore.
-            unit = component[1:] if component.startswith("_") else component
-            if not unit or unit.endswith(".slice"):
-                continue
-            if unit.endswith((".service", ".scope")):
-                return Owner(unit)
-            break
+        units = _units_in(paths.get(controllers, ""))
+        if units and user_manager is None:
+            return Owner(units[0])
+        if units and units[0] != user_manager:
+            return Owner(units[0], elsewhere=True)
+        if len(units) > 1:
+            return Owner(units[1])
     return None
+
+
+def _units_in(path: str) -> list[str]:
+    """The units at the top of a control group's path, after the slices before each; below them is what they made."""
+    units: list[str] = []
+    for component in path.split("/"):
+        # systemd escapes a name that would clash with a controller's files by a leading underscore.
+        unit = component[1:] if component.startswith("_") else component
+        if not unit or unit.endswith(".slice"):
+            continue
+        if not unit.endswith((".service", ".scope")):
+            break
+        units.append(unit)
+    return units

@@ -253,7 +253,7 @@ def _label_objection(workload: Workload, *, in_pod: bool) -> Finding | None:
 def _owner_objection(workload: Workload, processes: Processes, *, trusted: bool) -> Finding | None:
     """Whether the unit really has the container's processes; a C(trusted) label needs only a manager that is reached."""
     owner = processes.owner(workload.main_pid)
-    if owner is not None and owner.is_user_manager:
+    if owner is not None and owner.is_of_other_manager:
         return _failed(Reason.OTHER_MANAGER, f"its processes belong to {owner.unit}")
     if not trusted and (owner is None or owner.unit != workload.unit):
         whose = f"to {owner.unit}" if owner else "to no unit"

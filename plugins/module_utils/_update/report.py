@@ -38,11 +38,11 @@ class Row:
     job_result: str | None = None
     duration: float | None = None
 
-    def to_result(self) -> dict[str, t.Any]:
-        """The row as the modules return it."""
+    def to_result(self, user: str | None = None) -> dict[str, t.Any]:
+        """The row as the modules return it, for the units of the system or of a user."""
         workload, finding = self.workload, self.finding
         return {
-            **identity(workload),
+            **identity(workload, user),
             "status": finding.status.value,
             "changed": self.changed,
             "podman_updated": PODMAN_UPDATED[finding.status],
@@ -55,12 +55,12 @@ class Row:
         }
 
 
-def identity(workload: Workload) -> dict[str, t.Any]:
+def identity(workload: Workload, user: str | None) -> dict[str, t.Any]:
     """The keys that say which container a row is about; every module uses the same."""
     return {
         "unit": workload.unit,
-        "scope": "system",
-        "user": None,
+        "scope": "user" if user else "system",
+        "user": user,
         "container": f"{workload.container_id[:12]} ({workload.container_name})",
         "container_id": workload.container_id,
         "container_name": workload.container_name,
@@ -80,6 +80,7 @@ class Report:
     check_mode: bool
     #: Whether the task sets or lifts holds.
     holds_changed: bool = False
+    user: str | None = None
 
     @property
     def changed(self) -> bool:
@@ -96,7 +97,7 @@ class Report:
             "failed": any(row.finding.status.value in fail_on for row in self.rows),
             "warned": self.warnings,
             "changed": self.changed,
-            "updates": [row.to_result() for row in self.rows],
+            "updates": [row.to_result(self.user) for row in self.rows],
             "summary": {status.value: self.count(status) for status in Status},
             "registries": [asdict(usage) for usage in self.registries],
             "table": table(_COLUMNS, [_cells(row) for row in self.rows]),

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.ownership import (
+    Owner,
     is_service_name,
     owner_from_cgroup,
 )
@@ -109,13 +110,40 @@ _CGROUPS = [
 def test_the_owner_is_the_first_unit_after_the_slices(case: Cgroup) -> None:
     owner = owner_from_cgroup(case.text)
     assert (owner.unit if owner else None) == case.unit
-    assert (owner.is_user_manager if owner else False) is case.of_a_user
+    assert (owner.is_of_other_manager if owner else False) is case.of_a_user
 
 
 @pytest.mark.parametrize("unit", ["user@.service", "user@one.service", "user@1000.service.d", "users@1.service"])
 def test_what_only_looks_like_a_users_manager_is_none(unit: str) -> None:
     owner = owner_from_cgroup(f"0::/user.slice/{unit}\n")
-    assert owner is None or not owner.is_user_manager
+    assert owner is None or not owner.is_of_other_manager
+
+
+_USERS = "0::/user.slice/user-1000.slice/user@1000.service"
+
+
+@pytest.mark.parametrize(
+    ("text", "owner"),
+    [
+        (f"{_USERS}/app.slice/web.service\n", Owner("web.service")),
+        (f"{_USERS}/app.slice/app-web.slice/web@a.service/runtime\n", Owner("web@a.service")),
+        (f"{_USERS}/user.slice/libpod-conmon-x.scope\n", Owner("libpod-conmon-x.scope")),
+        (f"9:name=systemd:/\n{_USERS}/app.slice/web.service\n", Owner("web.service")),
+        (f"{_USERS}/init.scope\n", Owner("init.scope")),
+        (f"{_USERS}\n", None),
+        (f"{_USERS}/plain/web.service\n", None),
+        # What belongs to somebody else's manager, whatever its name is.
+        ("0::/system.slice/web.service\n", Owner("web.service", elsewhere=True)),
+        ("0::/user.slice/user-1000.slice/session-3.scope\n", Owner("session-3.scope", elsewhere=True)),
+        ("0::/user.slice/user-1001.slice/user@1001.service/app.slice/web.service\n", Owner("user@1001.service", True)),
+        ("0::/system.slice/web.service/user@1000.service/web.service\n", Owner("web.service", elsewhere=True)),
+        ("", None),
+    ],
+)
+def test_a_users_own_manager_owns_what_is_below_it(text: str, owner: Owner | None) -> None:
+    found = owner_from_cgroup(text, "user@1000.service")
+    assert found == owner
+    assert (found.is_of_other_manager if found else False) is (owner.elsewhere if owner else False)
 
 
 @given(st.text(max_size=300) | st.text(alphabet="0:/.abcservi@_\n", max_size=120))
