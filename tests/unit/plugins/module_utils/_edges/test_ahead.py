@@ -271,17 +271,23 @@ def test_where_a_registry_is_connected_to(host: str, place: tuple[str, int]) -> 
     assert place_of(host) == place
 
 
+def _connected(server: Server, count: int) -> bool:
+    """Whether so many connections have come, and no more; the server notes one a moment after it stands."""
+    deadline = time.monotonic() + 5
+    while server.connections < count and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return server.connections == count
+
+
 def test_what_was_begun_serves_an_insecure_registry() -> None:
     with Server(always(manifest())) as server:
         early = begun([server.address], 2)
-        deadline = time.monotonic() + 5
-        while server.connections < 2 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert (server.connections, server.asked) == (2, []), "before anybody knocked"
+        assert _connected(server, 2)
+        assert server.asked == [], "before anybody knocked"
         asking = _knocked(client(server.address, width=2, begun=early), server.address)
         assert asking.resolve(question(server.address, DIGEST)).digest == DIGEST
         assert server.methods == ["HEAD"]
-        assert server.connections == 3, "one for TLS, and one for each thread"
+        assert _connected(server, 3), "one for TLS, and one for each thread"
 
 
 def test_what_was_begun_serves_a_secure_registry(authority: trustme.CA, tmp_path: pathlib.Path) -> None:
