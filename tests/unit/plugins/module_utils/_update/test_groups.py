@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure import names
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.decisions import Target, Workload
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.policies import Policy
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.units import UnitLinks
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.groups import Change, form_groups
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.parts import (
     APP,
@@ -213,3 +214,91 @@ def test_groups_part_the_units_and_never_a_reference(pairs: list[tuple[str, str]
                     {change.target.name for other in group if other.unit != member.unit for change in other.changes}
                 ]
             )
+
+
+# What one restart takes along.
+
+
+def _linked(links: t.Mapping[str, str], *pairs: tuple[str, str]) -> list[list[tuple[str, str]]]:
+    known = {unit: UnitLinks(dependents=frozenset(dependents)) for unit, dependents in links.items()}
+    groups = form_groups([_change(*pair) for pair in pairs], links=known)
+    return [[(one.unit, "".join(sorted(one.changed_units))) for one in group] for group in groups]
+
+
+class Linked(t.NamedTuple):
+    """Dependents of each unit, units with a change and its reference, and the members of each group: root and units."""
+
+    links: dict[str, str]
+    pairs: tuple[tuple[str, str], ...]
+    expected: list[list[tuple[str, str]]]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Linked({"p": "c"}, (("p", "x"), ("c", "y")), [[("p", "cp")]]),
+        Linked({"p": "c"}, (("c", "y"),), [[("c", "c")]]),
+        Linked({"p": "cd", "c": "d"}, (("p", "x"), ("c", "y"), ("d", "z")), [[("p", "cdp")]]),
+        Linked({"p": "cd"}, (("p", "x"), ("d", "z")), [[("p", "dp")]]),
+        Linked({"n": "ab"}, (("a", "x"), ("b", "y")), [[("a", "a")], [("b", "b")]]),
+        Linked({"a": "b", "b": "a"}, (("b", "x"), ("a", "y")), [[("a", "ab")]]),
+        Linked({"a": "c", "b": "c"}, (("a", "x"), ("b", "y"), ("c", "z")), [[("a", "ac"), ("b", "b")]]),
+        Linked({"p": "c"}, (("p", "x"), ("c", "y"), ("o", "y")), [[("o", "o"), ("p", "cp")]]),
+        Linked({"p": "pc"}, (("p", "x"), ("c", "x")), [[("p", "cp")]]),
+    ],
+    ids=str,
+)
+def test_what_one_restart_takes_along_is_one_member(case: Linked) -> None:
+    assert _linked(case.links, *case.pairs) == case.expected
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), st.text("abcdef", max_size=4)),
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("uvw")), unique=True, max_size=8),
+)
+def test_every_change_is_in_one_member_whatever_the_links(links: dict[str, str], pairs: list[tuple[str, str]]) -> None:
+    closed = {unit: _reach(unit, links) for unit in links}
+    known = {unit: UnitLinks(dependents=frozenset(dependents)) for unit, dependents in closed.items()}
+    groups = form_groups([_change(*pair) for pair in pairs], links=known)
+    members = [member for group in groups for member in group]
+    assert sorted((change.workload.unit, change.target.name) for one in members for change in one.changes) == sorted(
+        pairs
+    )
+    for one in members:
+        assert one.unit in one.changed_units <= set(one.units)
+        assert not any(one.unit in set(other.units) for other in members if other is not one)
+
+
+def _reach(unit: str, links: t.Mapping[str, str]) -> set[str]:
+    reached: set[str] = set()
+    new = set(links[unit])
+    while new:
+        reached |= new
+        new = {other for one in new for other in links.get(one, "")} - reached
+    return reached
+
+
+# What is begun at all.
+
+
+def test_a_limit_takes_groups_as_a_whole(host: Host) -> None:
+    host.has(V1, _OTHER)
+    host.registry.publish(V2, _OTHER)
+    host.service("z.service", Recipe("z", _OTHER))
+    for report in (host.update(admission={"limit": 2}).check(), host.update(admission={"limit": 2}).run()):
+        assert {name for name, (_status, reason) in told(report).items() if reason == "limit_reached"} == {
+            "a",
+            "b",
+            "c",
+        }
+    assert host.tags[APP] == V1.id
+
+
+def test_failures_stop_what_has_not_begun(host: Host) -> None:
+    host.has(V1, _OTHER)
+    host.registry.publish(V2, _OTHER)
+    host.services["a.service"].fails_on.add(V2.id)
+    host.service("z.service", Recipe("z", _OTHER))
+    report = host.update(admission={"max_failures": 1}, parallel=1).run()
+    assert told(report)["z"] == ("pending", "max_failures")
+    assert host.tags[_OTHER] == V1.id

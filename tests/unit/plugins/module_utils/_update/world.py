@@ -134,6 +134,7 @@ class Host:
         only: t.Sequence[str] = (),
         policies: t.Iterable[Policy] = Policy,
         back: bool = False,
+        parallel: int = 4,
         admission: t.Mapping[str, t.Any] | None = None,
         **memory: t.Any,
     ) -> Update:
@@ -142,7 +143,7 @@ class Host:
             Selection.parse(only, []),
             frozenset(policies),
             rollback,
-            parallel=4,
+            parallel=parallel,
             registry_parallel=4,
             memory=MemoryOptions(**memory),
             back=back,
