@@ -107,7 +107,7 @@ class Command:
 
     def failure(self, done: process.Completed, *arguments: str, reason: Reason | None = None) -> StoreError:
         """The error for a program that ended badly, with what it said itself."""
-        named = [arguments[0], *(one[:200] for one in arguments[1:][-1:])]
+        named = [arguments[0], *(one[:200] for one in arguments[1:][-1:] if not one.startswith("-"))]
         return StoreError(f"{' '.join([self.name, *named])}: {message(done)}", reason or self.reason)
 
 

@@ -115,7 +115,7 @@ def test_a_podman_that_fails_keeps_no_registry_from_being_asked_unless_its_files
     first, second = result["images"]
     assert first["reason"] == ("store_failed" if blocks else "registry_unreachable")
     assert second["reason"] == "store_failed"
-    assert "podman info --format=json: Error: database is locked" in second["error"]
+    assert "podman info: Error: database is locked" in second["error"]
 
 
 def test_a_registry_that_says_nothing_is_left_after_the_timeout(
