@@ -89,7 +89,7 @@ EXAMPLES = r"""
     units:
       - name: shop
         kind: pod
-        publish: ["8080:80"]
+        publish: ["8081:80"]
         members:
           - name: web
             image: registry.example.com/shop/web:stable
@@ -97,7 +97,7 @@ EXAMPLES = r"""
             image: registry.example.com/shop/cache:stable
             autoupdate: disabled
 
-- name: Remove all units that this module made
+- name: Remove all of root's units that this module made
   podfleet.autoupdate.container_units:
     units: []
 """

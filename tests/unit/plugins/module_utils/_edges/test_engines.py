@@ -45,10 +45,10 @@ def test_without_the_program_it_is_said_what_to_install(monkeypatch: pytest.Monk
 def test_a_daemon_that_does_not_answer_is_said_so(folder: pathlib.Path) -> None:
     _program(folder, "docker", "echo 'Cannot connect to the Docker daemon. Is it running?' >&2; exit 1")
     _program(folder, "crictl", "echo 'FATA[0000] connection refused' >&2; exit 1")
-    with pytest.raises(StoreError, match=r"docker images .*Is it running") as caught:
+    with pytest.raises(StoreError, match=r"docker images: .*Is it running") as caught:
         Docker().images()
     assert caught.value.reason is Reason.ENGINE_FAILED
-    with pytest.raises(StoreError, match=r"crictl images .*connection refused"):
+    with pytest.raises(StoreError, match=r"crictl images: .*connection refused"):
         Cri().images()
 
 

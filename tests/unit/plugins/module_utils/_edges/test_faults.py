@@ -32,10 +32,10 @@ proxies = pytest.importorskip(
     ("fault", "reason", "timeout"),
     [
         (proxies.Fault.GARBAGE, Reason.REGISTRY_INVALID, 5),
-        (proxies.Fault.HTML, Reason.REGISTRY_INVALID, 5),
+        (proxies.Fault.HTML, Reason.REGISTRY_INVALID, 2),
         (proxies.Fault.RATE_LIMITED, Reason.RATE_LIMITED, 1),
         (proxies.Fault.HANG, Reason.REGISTRY_UNREACHABLE, 0.3),
-        (proxies.Fault.TRUNCATE, Reason.REGISTRY_UNREACHABLE, 5),
+        (proxies.Fault.TRUNCATE, Reason.REGISTRY_UNREACHABLE, 2),
     ],
 )
 def test_faults_of_the_network_have_a_reason_and_end(fault: t.Any, reason: Reason, timeout: float) -> None:
