@@ -70,7 +70,7 @@ _BROKEN = [
     Broken("half of the JSON", "printf '[{'", "printed something that is not JSON"),
     Broken("an object", "echo '{}'", "something other than a list of objects"),
     Broken("no IDs", "echo '[{}]'", "a container without a valid ID"),
-    Broken("a refusal", "echo 'Error: no such thing' >&2; exit 125", "podman ps --format=json: Error: no such thing"),
+    Broken("a refusal", "echo 'Error: no such thing' >&2; exit 125", "podman ps: Error: no such thing"),
     Broken("a silent refusal", "exit 125", "exit code 125"),
     Broken("a signal", "kill -9 $$", "exit code -9"),
     Broken("progress before the error", "echo one >&2; echo 'Error: two' >&2; echo three >&2; exit 1", ": Error: two"),
@@ -277,7 +277,7 @@ def test_what_fails_in_a_first_look_is_told_to_whoever_takes_the_answer(fake: Fa
     podman = Podman(begun=FirstLook())
     with pytest.raises(StoreError, match="podman ps printed something that is not JSON"):
         podman.containers()
-    with pytest.raises(StoreError, match="podman info --format=json: Error: no such thing"):
+    with pytest.raises(StoreError, match="podman info: Error: no such thing"):
         podman.host()
 
 
