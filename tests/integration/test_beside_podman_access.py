@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from harness import Ansible
 from lablib.host import Host
-from lablib.images import Pushed
+from lablib.images import Kind, Pushed
 from lablib.paths import GATEWAY
 from lablib.proxy import FaultProxy
 from lablib.units import ContainerSpec, deploy, deploy_many
@@ -22,6 +22,16 @@ from sight import look
 
 EVERY = ("it-secret", "it-labelled", "it-astray")
 ROOTFS = f"{SCRATCH}/rootfs"
+#: A store of images that others fill, and that podman only reads.
+STORE = "/var/lib/podfleet-it-store"
+_STORAGE_CONF = "/etc/containers/storage.conf"
+_STORAGE = f"""[storage]
+driver = "overlay"
+graphroot = "/var/lib/containers/storage"
+runroot = "/run/containers/storage"
+[storage.options]
+additionalimagestores = ["{STORE}"]
+"""
 
 
 @pytest.fixture
@@ -137,3 +147,32 @@ def test_a_container_without_an_image_beside_podman(host: Host, ansible: Ansible
     result = ansible.update(host.name).failed()
     assert result.verdicts() == {"it-other": ("updated", None), "it-rooted": ("failed", "raw_name_unknown")}
     assert look(host).runs("it-other") == id_of(new)
+
+
+@pytest.fixture
+def another_store(host: Host) -> Iterator[None]:
+    host.run(["test", "!", "-e", _STORAGE_CONF])
+    host.write(_STORAGE_CONF, _STORAGE)
+    host.run(["mkdir", "-p", STORE])
+    yield
+    end = f"systemctl stop it-foreign; podman rm --all --force --time=0; rm -rf {_STORAGE_CONF} {STORE} /run/podfleet-it-store"
+    host.run(["sh", "-c", end])
+
+
+@pytest.mark.usefixtures("another_store")
+def test_an_image_of_a_store_that_is_only_read_beside_podman(host: Host, ansible: Ansible, push: Push) -> None:
+    """podman has an error for it in every run; here the new image comes into the host's own store."""
+    old = push("foreign")
+    own = ["podman", f"--root={STORE}", "--runroot=/run/podfleet-it-store"]
+    host.run([*own, "pull", "--quiet", old.reference])
+    deploy(host, "it-foreign", image=old.reference, pull_first=False)
+    assert look(host).runs("it-foreign") == id_of(old)
+    push("foreign", version="2", kind=Kind.NO_START)
+
+    assert "no image found for ID" in podman(host).said(125).stderr
+    assert ansible.update(host.name).failed().verdicts() == {"it-foreign": ("rolled_back", "job_failed")}
+    assert look(host).runs("it-foreign") == id_of(old)
+
+    new = push("foreign", version="3")
+    assert ansible.update(host.name).succeeded().verdicts() == {"it-foreign": ("updated", None)}
+    assert look(host).runs("it-foreign") == id_of(new)

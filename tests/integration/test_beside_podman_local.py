@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from harness import Ansible
 from lablib.host import Host
@@ -25,7 +27,7 @@ def old(host: Host, push: Push) -> Pushed:
     return image
 
 
-def rebuilt(host: Host, push: Push, version: str, **options: object) -> str:
+def rebuilt(host: Host, push: Push, version: str, **options: Any) -> str:
     """Build again under the same name; the image ID."""
     image = push("built", version=version, **options)
     build(host, image, NAME)

@@ -78,8 +78,10 @@ def test_a_broken_image_beside_podman(host: Host, ansible: Ansible, push: Push) 
     after = look(host)
     assert after.runs("it-broken") == id_of(old) == after.names[old.reference]
 
-    # At night again: podman restarts the unit on the same bad image once more.
+    # The next night: what failed is remembered here, and podman restarts the unit on it once more.
     restarts = starts(host, "it-broken.service")
+    assert ansible.update(host.name).succeeded().verdicts() == {"it-broken": ("held", "bad_digest")}
+    assert starts(host, "it-broken.service") == restarts
     podman(host).said(0, broken="rolled back")
     assert starts(host, "it-broken.service") > restarts
     assert id_of(bad) in look(host).images
