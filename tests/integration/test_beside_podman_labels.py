@@ -115,6 +115,7 @@ def test_others_than_running_units_beside_podman(host: Host, ansible: Ansible, p
     wanted = moved("2")
     told = podman(host).said(125, labelled="true")
     assert "no PODMAN_SYSTEMD_UNIT label found" in told.stderr
+    assert look(host).containers["it-by-hand"].id in told.stderr
     assert look(host).runs("it-labelled") == wanted
 
     wanted = moved("3")
