@@ -216,10 +216,10 @@ class Transaction:
             except StoreError as error:
                 problems[member.unit] = Failure(error.reason, str(error))
         ready = [member for member in members if member.unit not in problems]
-        for member in ready:
+        for unit in sorted(unit for one in ready for unit in {one.unit, *one.units, *self._dependents.of(one.unit)}):
             # The restart below says what is wrong; a failure counter that stays is no reason to give up.
             with contextlib.suppress(UnitError):
-                self._units.reset_failed([member.unit])
+                self._units.reset_failed([unit])
         jobs = self._restart([member.unit for member in ready])
         problems.update(self._judge({one.unit: _expected(one, new=False) for one in ready}, jobs))
         for member in members:

@@ -42,9 +42,13 @@ class Dependents:
                 one for one in dependents if one in facts and facts[one].active_state == "active"
             )
 
+    def of(self, unit: str) -> frozenset[str]:
+        """The dependents of a unit that were active."""
+        return self._active.get(unit, frozenset())
+
     def restore(self, units: t.Sequence[str]) -> dict[str, Failure]:
         """Start what was active and is down, and wait for what systemd starts by itself; by unit, what did not come up."""
-        wanted = sorted({one for unit in units for one in self._active.get(unit, ())})
+        wanted = sorted({one for unit in units for one in self.of(unit)})
         if not wanted:
             return {}
         try:
@@ -58,7 +62,7 @@ class Dependents:
             return {
                 unit: Failure(Reason.NOT_RUNNING, f"what depends on {unit} cannot be started: {error}")
                 for unit in units
-                if self._active.get(unit)
+                if self.of(unit)
             }
         failed = {one: job for one, job in jobs.items() if not job.done}
         return {
@@ -68,5 +72,5 @@ class Dependents:
                 f" {failed[min(lost)].error or failed[min(lost)].result}",
             )
             for unit in units
-            if (lost := self._active.get(unit, frozenset()).intersection(failed))
+            if (lost := self.of(unit).intersection(failed))
         }

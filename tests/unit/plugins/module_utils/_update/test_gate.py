@@ -247,6 +247,15 @@ def test_dependents_that_were_active_are_active_again(host: Host, fails: bool) -
     assert host.done("start") == [("child.service",)]
 
 
+def test_failures_of_dependents_are_forgotten_before_the_way_back(host: Host) -> None:
+    """A pod starts its members; one of them may have hit its start limit on the new image."""
+    host.service("child.service").failures = 1
+    host.tied = {"app.service": UnitLinks(dependents=frozenset({"child.service"}))}
+    host.services["app.service"].fails_on = {V2.id}
+    assert told(host.update().run()) == {"app": ("rolled_back", "job_failed")}
+    assert host.done("reset_failed") == [("app.service",), ("child.service",)]
+
+
 def test_a_dependent_that_will_not_come_back_is_told(host: Host) -> None:
     child = host.service("child.service", Recipe("child", "quay.io/team/gone:1", policy=None))
     host.tied = {"app.service": UnitLinks(dependents=frozenset({"child.service"}))}
