@@ -26,6 +26,8 @@ AuthfileMaker = t.Callable[[Reference, t.Optional[str]], t.ContextManager[t.Opti
 
 _PULL_SECONDS = 3600.0
 _HEALTHCHECK_SECONDS = 120.0
+#: Giving and taking names is over before collecting garbage would pay.
+_FOR_NAMES = {"GOGC": "400"}
 #: Go's own default, for lists of any length: their garbage is worth collecting.
 _FOR_LISTS = {"GOGC": "100"}
 #: How many containers and images are inspected in one call, and where podman begins to collect more garbage then: so many
@@ -137,11 +139,11 @@ class Podman:
 
     def tag(self, image_id: str, *names: str) -> None:
         """Give an image names."""
-        self._podman.call("tag", image_id[len("sha256:") :], *names)
+        self._podman.call("tag", image_id[len("sha256:") :], *names, environment=_FOR_NAMES)
 
     def untag(self, image_id: str, name: str) -> None:
         """Take a name from an image; the image stays."""
-        self._podman.call("untag", image_id[len("sha256:") :], name)
+        self._podman.call("untag", image_id[len("sha256:") :], name, environment=_FOR_NAMES)
 
     def remove_name(self, name: str) -> None:
         """Take a name away; an image that loses its last one goes too, unless a container uses it: then both stay."""

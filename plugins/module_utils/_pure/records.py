@@ -19,6 +19,8 @@ from .references import is_digest
 from .registries import RegistriesConf
 
 _HEX_ID = re.compile(r"[a-f0-9]{64}\Z")
+#: «Up 8 seconds (starting)»; a container that has ended says «Exited (1) 8 seconds ago».
+_HEALTH = re.compile(r"\([a-z]+\)\s*\Z")
 _OLDEST_VERSION = (4, 3)
 UNIT_LABEL = "PODMAN_SYSTEMD_UNIT"
 #: podman-auto-update(1): the path of the authfile for the container's image.
@@ -39,6 +41,8 @@ class ListedContainer:
     is_infra: bool
     #: In seconds since the epoch, as of podman's clock; it changes with every start of the same container.
     started_at: int = 0
+    #: Whether it has a healthcheck of its own: podman says its state behind how long it is up.
+    has_healthcheck: bool = False
 
     @property
     def unit_label(self) -> str | None:
@@ -150,6 +154,7 @@ def _listed_container(entry: t.Mapping[str, t.Any]) -> ListedContainer:
         pod=pod if is_container_id(pod) else None,
         is_infra=bool(entry.get("IsInfra")),
         started_at=started if isinstance(started := entry.get("StartedAt"), int) else 0,
+        has_healthcheck=_HEALTH.search(str(entry.get("Status") or "")) is not None,
     )
 
 

@@ -148,7 +148,7 @@ class Gate:
         return {}
 
     def _read_checks(self, cases: t.Sequence[_Case]) -> dict[str, Healthcheck]:
-        ids = {container.id for one in cases for container in one.containers}
+        ids = {container.id for one in cases for container in one.containers if container.has_healthcheck}
         return {key: one for key, one in self._checks(ids).items() if key in ids} if ids else {}
 
     def _later_checks(self, cases: t.Sequence[_Case]) -> dict[str, Healthcheck]:

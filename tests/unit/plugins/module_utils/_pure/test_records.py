@@ -188,3 +188,22 @@ def test_every_recorded_digest_counts_whatever_name_stands_before_it(digests: li
     (image,) = records.images([entry])
     assert image.digests == set(digests)
     assert image.shown_digest == (digests[0] if with_own and digests else min(digests, default=None))
+
+
+@pytest.mark.parametrize(
+    ("status", "has"),
+    [
+        ("Up 5 seconds (unhealthy)", True),
+        ("Up Less than a second ago (starting)", True),
+        ("Up 2 hours (healthy)", True),
+        ("Up 5 seconds", False),
+        ("Exited (1) 3 seconds ago", False),
+        ("Created", False),
+        (None, False),
+    ],
+)
+def test_who_has_a_healthcheck_is_told_by_the_list(status: str | None, has: bool) -> None:
+    """As podman 4.3 and 5.4 print it."""
+    entry = {"Id": "a" * 64, "Status": status, "StartedAt": 1795266872}
+    (one,) = records.listed_containers([entry])
+    assert (one.has_healthcheck, one.started_at) == (has, 1795266872)

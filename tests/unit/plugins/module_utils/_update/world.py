@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import threading
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import (
     MissingLibraryError,
@@ -182,7 +183,11 @@ class Host:
                 raise StoreError("podman ps: the database is locked")
             for one in self.containers_:
                 one.invisible = max(0, one.invisible - 1)
-            return tuple(one.listed for one in self.containers_ if not one.invisible)
+            return tuple(
+                replace(one.listed, has_healthcheck=f"{one.listed.name} {one.listed.image_id}" in self.health)
+                for one in self.containers_
+                if not one.invisible
+            )
 
     def details(
         self, container_ids: t.Sequence[str], image_ids: t.Sequence[str]
