@@ -153,3 +153,14 @@ def settings(params: t.Mapping[str, t.Any]) -> Settings:
         holds=holds(params.get("holds")),
         **given,
     )
+
+
+def restart_settings(params: t.Mapping[str, t.Any]) -> Settings:
+    """The engine's settings for restarts alone."""
+    return Settings(
+        user=scopes.user_of(params["scope"], params["user"]),
+        timeout=params["timeout"],
+        settle=params["settle"],
+        wait_healthy=params["wait_healthy"],
+        health_command=tuple(params["health_command"] or ()),
+    )

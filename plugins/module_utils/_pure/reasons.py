@@ -108,6 +108,11 @@ class Reason(_Code):
         "other_manager",
         "The container's processes belong to a user's service manager, which this run does not reach.",
     )
+    UNIT_NOT_LOADED = (
+        "unit_not_loaded",
+        "systemd has no such unit, or cannot use its file, or the unit is masked; the message says which. Check the"
+        " name and systemctl status.",
+    )
     RAW_NAME_UNKNOWN = (
         "raw_name_unknown",
         "The image argument that created the container cannot be told, so there is no reference to follow. Create it"

@@ -135,7 +135,7 @@ def discover(
         details, opened = _inspect(store, candidates) if candidates else ({}, {})
         snapshot = Snapshot(containers, {**(images.result() if images else {}), **opened}, host.result())
     found = [
-        _workload(one, details, snapshot, processes, trust)
+        _workload(one, details, snapshot.images, processes, trust)
         for one in candidates
         if one.container.id in details  # else it vanished during the scan, which is nobody's failure
     ]
@@ -143,6 +143,26 @@ def discover(
     taken = [one for one in wanted if selection.takes(one)]
     workloads = tuple(sorted(taken, key=lambda one: (one.unit or "", one.container_name, one.container_id)))
     return Discovery(_with_sharers(workloads, snapshot.containers), snapshot, selection.unused(wanted))
+
+
+def workloads_of(
+    store: Store, processes: Processes, units: t.Collection[str], definitions: Definitions | None
+) -> tuple[tuple[Workload, ...], dict[str, ImageRecord]]:
+    """All running containers of these units, whether they take part in updates or not, and the images of local storage."""
+    containers = store.containers()
+    infra = {one.pod: one for one in containers if one.is_infra and one.pod}
+    candidates = []
+    for one in containers:
+        keeper = infra.get(one.pod) if one.pod else one
+        if one.state == "running" and not one.is_infra and keeper and keeper.unit_label in units:
+            candidates.append(_Candidate(one, None, None, keeper))
+    if not candidates:
+        return (), {}
+    details, opened = _inspect(store, candidates)
+    images = {**opened, **store.images()}
+    trust = Trust(definitions)
+    found = [_workload(one, details, images, processes, trust) for one in candidates if one.container.id in details]
+    return tuple(sorted(found, key=lambda one: (one.unit or "", one.container_name, one.container_id))), images
 
 
 def _inspect(
@@ -174,13 +194,13 @@ def _candidates(containers: t.Sequence[ListedContainer]) -> list[_Candidate]:
 def _workload(
     candidate: _Candidate,
     details: t.Mapping[str, ContainerDetails],
-    snapshot: Snapshot,
+    images: t.Mapping[str, ImageRecord],
     processes: Processes,
     trust: Trust,
 ) -> Workload:
     container, keeper = candidate.container, candidate.keeper
     detail = details[container.id]
-    image = snapshot.images.get(container.image_id or "")
+    image = images.get(container.image_id or "")
     keeper_detail = details.get(keeper.id) if keeper else None
     made = _made(container, detail, keeper, keeper_detail, trust.definitions)
     raw = made.raw
