@@ -283,8 +283,12 @@ def test_holds_of_this_host(host: Host, ansible: Ansible, push: Push) -> None:
         "platform": "linux/amd64",
         "id": id_of(new),
         "digests": [new.digest],
+        "unit": "",
+        "reason": "",
+        "since": None,
     }
-    for holds in ([hold], [{"by": "user", "reference": new.reference}]):
+    person = {"by": "user", "reference": new.reference, "unit": "", "reason": "", "until": None}
+    for holds in ([hold], [person]):
         host.write(STATE, json.dumps({"schema": 1, "holds": holds, "slots": [], "intent": None}), mode=0o600)
         for check in (True, False):
             row = rows(pull(ansible, host, old.reference, policy="newer", check=check).failed())[old.reference]

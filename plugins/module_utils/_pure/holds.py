@@ -87,7 +87,10 @@ class UserHold:
                 raise InputError(f"holds: {printable(text)!r} is too long, or cannot be printed")
         if reference and not _IS_GLOB.search(reference):
             reference = _normalised(reference)
-        return cls(reference, unit, reason, parse_moment(until) if until else None)
+        try:
+            return cls(reference, unit, reason, parse_moment(until) if until else None)
+        except InputError as error:
+            raise InputError(f"holds: until: {error}") from None
 
     def concerns(self, reference: str, _platform: Platform, unit: str | None) -> bool:
         """Whether the reference, in this unit, is held. A hold of a unit says nothing where no unit is in question."""

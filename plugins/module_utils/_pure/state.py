@@ -90,7 +90,7 @@ def parse_state(body: bytes, where: str) -> State:
 
 
 def _state(document: t.Mapping[str, t.Any]) -> State:
-    if document.get("schema") != SCHEMA:
+    if document.get("schema") != SCHEMA or isinstance(document["schema"], bool):
         raise _StrangeError(_about_schema(document.get("schema")))
     if set(document) != {"schema", "holds", "slots", "intent"}:
         raise _StrangeError("it does not have exactly the keys schema, holds, slots and intent")

@@ -1,0 +1,118 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/state.schema.json describes what is written and read: the two never disagree on what this release can write."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import typing as t
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import StateError
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.slots import Slot
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.state import (
+    ImageHold,
+    State,
+    UserHold,
+    parse_state,
+    render_state,
+)
+
+_SCHEMA: dict[str, t.Any] = json.loads(
+    (Path(__file__).resolve().parents[2] / "docs" / "state.schema.json").read_text(encoding="utf-8")
+)
+_TYPES: dict[str, t.Any] = {"object": dict, "array": list, "string": str, "integer": int, "null": type(None)}
+_KNOWN = {
+    "$schema", "$id", "$defs", "title", "description", "type", "additionalProperties", "required", "properties", "const",
+    "items", "oneOf", "anyOf", "$ref", "pattern", "minLength", "maxLength", "minimum", "maximum",
+}  # fmt: skip
+
+_ID, _NOON = f"sha256:{'ab' * 32}", datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
+_FULL = State(
+    (
+        ImageHold(
+            "quay.io/team/web:1", Platform("linux", "arm64", "v8"), _ID, frozenset({_ID}), "w.service", "x", _NOON
+        ),
+        ImageHold("quay.io/team/web:1", Platform("linux", "amd64"), _ID),
+        UserHold("quay.io/*", "", "frozen", _NOON),
+        UserHold("", "web*"),
+    ),
+    (
+        Slot("web.service", "quay.io/team/web:1", 1, _ID, frozenset({_ID}), _NOON),
+        Slot("a@b.service", "quay.io/b:1", 20, _ID),
+    ),
+    {"anything": 1},
+)
+
+
+def _fits(schema: t.Mapping[str, t.Any], value: t.Any) -> bool:
+    """The part of JSON Schema that the file uses (a validator is no library of every host that runs these tests)."""
+    assert set(schema) <= _KNOWN, set(schema) - _KNOWN
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return _fits(_SCHEMA["$defs"][name], value)
+    wanted = schema.get("type", list(_TYPES))
+    kinds = tuple(_TYPES[one] for one in ([wanted] if isinstance(wanted, str) else wanted))
+    sound = isinstance(value, kinds) and not isinstance(value, bool) and schema.get("const", value) == value
+    sound = sound and ("oneOf" not in schema or sum(_fits(one, value) for one in schema["oneOf"]) == 1)
+    sound = sound and ("anyOf" not in schema or any(_fits(one, value) for one in schema["anyOf"]))
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        sound = sound and set(schema.get("required", ())) <= set(value)
+        sound = sound and (schema.get("additionalProperties", True) or set(value) <= set(properties))
+        sound = sound and all(_fits(properties[key], one) for key, one in value.items() if key in properties)
+    if isinstance(value, list):
+        sound = sound and all(_fits(schema.get("items", {}), one) for one in value)
+    if isinstance(value, str):
+        sound = sound and schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value))
+        sound = sound and re.search(schema.get("pattern", ""), value) is not None
+    if isinstance(value, int):
+        sound = sound and schema.get("minimum", value) <= value <= schema.get("maximum", value)
+    return sound
+
+
+def _written() -> dict[str, t.Any]:
+    document = json.loads(render_state(_FULL))
+    assert isinstance(document, dict)
+    return document
+
+
+def test_what_is_written_fits() -> None:
+    assert _fits(_SCHEMA, _written())
+    assert _fits(_SCHEMA, json.loads(render_state(State())))
+
+
+def _places(value: t.Any, path: tuple[t.Any, ...] = ()) -> t.Iterator[tuple[t.Any, ...]]:
+    if path and path[0] != "intent":
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in items:
+        yield from _places(one, (*path, key))
+
+
+@pytest.mark.parametrize("path", list(_places(_written())), ids=lambda path: ".".join(map(str, path)))
+def test_what_is_read_fits(path: tuple[t.Any, ...]) -> None:
+    """Each value in turn is replaced or removed: whatever does not fit is refused, too."""
+    for other in (None, 1, True, "", "x", "2026-11-21", [], {}, [1], _ID):
+        document = copy.deepcopy(_written())
+        holder = document
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = other
+        try:
+            parse_state(json.dumps(document).encode(), "x")
+        except StateError:
+            continue
+        assert _fits(_SCHEMA, document), other
+    if isinstance(path[-1], str):
+        del holder[path[-1]]
+        assert not _fits(_SCHEMA, document)
+        with pytest.raises(StateError):
+            parse_state(json.dumps(document).encode(), "x")
