@@ -75,10 +75,10 @@ class Memory:
         self._snapshot = discovery.snapshot
         now = self._remembered.now()
         before = self._remembered.read().at(now)
-        self._state = self._asked(before, discovery)
+        self._state = self._asked(before, discovery).at(now)
         self.changed = self._state.holds != before.holds
         if self.changed and write:
-            self._state = self._remembered.change(lambda state: self._asked(state.at(now), discovery))
+            self._state = self._remembered.change(lambda state: self._asked(state, discovery).at(now))
 
     def _asked(self, state: State, discovery: Discovery) -> State:
         if self.options.lift:

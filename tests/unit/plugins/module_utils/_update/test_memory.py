@@ -142,6 +142,15 @@ def test_a_held_reference_stays_until_the_hold_ends(host: Host) -> None:
     assert told(host.update().run()) == {"app": ("updated", None)}
 
 
+def test_a_hold_that_has_ended_when_it_is_given_holds_nothing(host: Host) -> None:
+    _well(host)
+    over = UserHold.parse(APP, until="2026-11-21T12:00:00Z")
+    report = host.update(holds=(over,)).run()
+    assert told(report) == {"app": ("updated", None)}
+    assert not host.update(holds=(over,)).run().changed
+    assert host.memory.state.holds == ()
+
+
 def test_a_check_decides_by_the_holds_of_its_task_and_writes_nothing(host: Host) -> None:
     assert told(host.update(holds=(UserHold.parse(unit="app"),)).check()) == {"app": ("held", "user_hold")}
     assert (host.memory.writes, host.memory.state) == (0, State())
