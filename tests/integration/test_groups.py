@@ -9,7 +9,7 @@ import pytest
 from harness import Ansible, same_prediction
 from lablib.host import Host
 from lablib.images import Kind
-from lablib.units import deploy
+from lablib.units import ContainerSpec, deploy, deploy_many
 from pushing import Push, id_of
 from sight import look, starts, unit
 
@@ -60,7 +60,9 @@ def test_if_either_fails_both_go_back(host: Host, ansible: Ansible, push: Push, 
 
     run = ansible.update(host.name).failed()
 
-    assert {status for status, _reason in run.verdicts().values()} == {"rolled_back"}
+    assert {status for status, _reason in run.verdicts().values()} == {"rolled_back"}, [
+        row["error"] for row in run.rows
+    ]
     after = look(host)
     assert {name: after.runs(name) for name in old} == {name: id_of(image) for name, image in old.items()}
     assert {name: after.names[image.reference] for name, image in old.items()} == {
@@ -139,19 +141,11 @@ def test_a_trusted_label_counts_where_the_unit_does_not_own_the_processes(
     host: Host, ansible: Ansible, push: Push
 ) -> None:
     """A container that was started by hand for a unit, whose start then replaces it."""
-    deploy(host, "it-app", image=push("app").reference)
-    host.run(["podman", "rm", "-f", "-t", "0", "it-app"], check=False)
-    host.write(
-        "/run/systemd/system/it-app.service.d/idle.conf",
-        "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStop=\nExecStopPost=\nRestart=no\n",
-    )
-    host.run(["systemctl", "daemon-reload"])
-    host.run(["systemctl", "stop", "it-app.service"], check=False)
-    host.run(["systemctl", "start", "it-app.service"])
     image = push("app")
+    deploy_many(host, "it-many", [ContainerSpec("it-app", image.reference)])
     label = "--label=io.containers.autoupdate=registry"
     made = ["run", "-d", "--name=it-app", "--replace", label, image.reference]
-    host.run(["podman", *made], env={"PODMAN_SYSTEMD_UNIT": "it-app.service"})
+    host.run(["podman", *made], env={"PODMAN_SYSTEMD_UNIT": "it-many.service"})
     new = push("app", version="2")
 
     assert ansible.update(host.name).failed().verdicts() == {"it-app": ("failed", "unit_mismatch")}

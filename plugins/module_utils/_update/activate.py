@@ -163,6 +163,8 @@ class Transaction:
     def _judge(self, expected: t.Mapping[str, Expected], jobs: t.Mapping[str, JobOutcome]) -> dict[str, Failure]:
         """What the jobs say, of those that are done what the gate says, and what is left down; by unit."""
         failed = {unit: failure for unit in expected if (failure := _job_failure(unit, jobs[unit]))}
+        # What systemd does not start by itself, or has not started yet, must run before it can be judged.
+        failed.update(self._dependents.restore([unit for unit in expected if unit not in failed]))
         failed.update(self._gate.judge([one for unit, one in expected.items() if unit not in failed]))
         failed.update(self._dependents.restore([unit for unit in expected if unit not in failed]))
         return failed
