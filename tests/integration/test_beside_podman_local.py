@@ -146,6 +146,6 @@ def test_a_broken_member_of_a_pod_beside_podman(
         podman(host).said(0, member="rolled back")
         return
     podman(host).said(0, member="true")
-    found = look(host).containers.get("it-member")
-    assert found is None or found.state != "running"
+    # systemd tries it again and again, so the container comes and goes.
+    assert "it-member" not in host.run(["podman", "ps", "--format={{.Names}}"]).stdout.split()
     assert unit(host, deployed.unit).active != "active"
