@@ -123,6 +123,27 @@ def test_what_fails_or_hangs(host: Host, ansible: Ansible, push: Push) -> None:
     assert after.rejected == {}
 
 
+def test_a_stop_that_hangs(host: Host, ansible: Ansible, push: Push) -> None:
+    old = push("web")
+    units.deploy(host, "it-web", image=old.reference)
+    new = push("web", version="2")
+    host.run(["podman", "pull", "--quiet", new.reference])
+    host.write(
+        "/run/systemd/system/it-web.service.d/hang.conf",
+        "[Service]\nTimeoutStopSec=infinity\nExecStop=/bin/sleep 10\n",
+    )
+    host.run(["systemctl", "daemon-reload"])
+
+    run = _restart(ansible, host, "it-web", timeout=4)
+
+    run.failed()
+    (row,) = run.result.data["units"]
+    assert (row["reason"], row["job_result"], row["active_state"]) == ("job_timeout", "timeout", "active")
+    after = look(host)
+    assert after.runs("it-web") == id_of(old)
+    assert after.names[old.reference] == id_of(new)
+
+
 def test_a_users_unit(host: Host, ansible: Ansible, push: Push) -> None:
     with lingering(host) as user:
         old = push("mine")

@@ -106,7 +106,8 @@ class Reason(_Code):
     )
     OTHER_MANAGER = (
         "other_manager",
-        "The container's processes belong to a user's service manager, which this run does not reach.",
+        "The container's processes belong to another service manager than the one that this run asks: a user's, or the system's."
+        " Choose it by scope and user.",
     )
     UNIT_NOT_LOADED = (
         "unit_not_loaded",
