@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import kube
 import pytest
@@ -28,7 +29,7 @@ def tidy(host: Host) -> Iterator[None]:
     host.run(["rm", "-f", _CONF])
 
 
-def _both(host: Host, ansible: Ansible, **arguments: object) -> Result:
+def _both(host: Host, ansible: Ansible, **arguments: Any) -> Result:
     """The same verdict in check mode and in a run, and nothing changed by either."""
     check = ansible.update(host.name, check=True, **arguments).succeeded()
     run = ansible.update(host.name, **arguments).succeeded()

@@ -150,7 +150,7 @@ def test_a_users_unit(host: Host, ansible: Ansible, push: Push) -> None:
         user.deploy("it-mine", old.reference)
         new = push("mine", version="2")
         user.run("podman", "pull", "--quiet", new.reference)
-        options = {"scope": "user", "user": USER}
+        options: dict[str, Any] = {"scope": "user", "user": USER}
         assert _rows(_restart(ansible, host, "it-mine", check=True, **options)) == {
             "it-mine.service": (True, "check_mode")
         }

@@ -21,7 +21,7 @@ import sys
 
 from {_PACKAGE}._engine.unattended import main
 
-sys.exit(main(sys.argv[1:]))
+sys.exit(main(sys.argv[1:], print))
 """
 
 

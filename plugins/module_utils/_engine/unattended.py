@@ -31,6 +31,7 @@ if t.TYPE_CHECKING:
 DONE, FAILED, UNABLE, MISCONFIGURED = 0, 1, 2, 78
 #: Credentials are for files; holds, the way back and other people's containers are for somebody who watches.
 _NOT_FOR_A_TIMER = ("access", "holds", "lift_holds", "back", "scope", "user")
+_KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 _LIBRARIES = {"dbus": "dbus-python", "requests": "requests"}
 _LONGEST = 1024 * 1024
 #: The priorities of sd-daemon(3), which journald takes from the beginning of a line.
@@ -46,8 +47,8 @@ class TimerSettings:
     fail_on: frozenset[str] = frozenset({"failed", "rolled_back"})
 
 
-def main(words: t.Sequence[str], say: t.Callable[[str], None] = print) -> int:
-    """Run once; returns the exit status."""
+def main(words: t.Sequence[str], say: t.Callable[[str], None]) -> int:
+    """Run once, tell by C(say) what journald is to note, and return the exit status."""
     *options, path = words or ("",)
     if options not in ([], ["--validate"]) or not path or path.startswith("-"):
         say(f"{_ERROR}usage: engine.pyz [--validate] FILE")
@@ -109,10 +110,11 @@ def _like(where: str, name: str, value: object, example: object) -> t.Any:
     """A value of the same kind as the setting's default."""
     if isinstance(example, tuple):
         return tuple(_words(where, name, value, None))
-    kinds: tuple[type, ...] = (int, float) if type(example) is float else (type(example),)
-    if type(value) not in kinds:
-        wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[type(example)]
-        raise InputError(f"{where}: {name} must be {wanted}, not {json.dumps(value)[:64]}")
+    kind = next(one for one in _KINDS if isinstance(example, one))
+    # To Python, true is a whole number too, and a whole number none with a point.
+    wanted = (int, float) if kind is float else (kind,)
+    if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
+        raise InputError(f"{where}: {name} must be {_KINDS[kind]}, not {json.dumps(value)[:64]}")
     return value
 
 

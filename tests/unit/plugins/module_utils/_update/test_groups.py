@@ -265,7 +265,8 @@ def test_every_change_is_in_one_member_whatever_the_links(links: dict[str, str],
         pairs
     )
     for one in members:
-        assert one.unit in one.changed_units <= set(one.units)
+        assert one.unit in one.changed_units
+        assert one.changed_units <= set(one.units)
         assert not any(one.unit in set(other.units) for other in members if other is not one)
 
 
