@@ -47,7 +47,7 @@ GATES: t.Mapping[str, t.Callable[[], list[Lane]]] = {
 }
 _NO_VERDICT: t.Mapping[str, t.Callable[[], list[Lane]]] = {"bench": labs.bench_lanes}
 #: Lanes side by side, on two cores. Unit tests wait for deadlines half of their time.
-_WIDTHS: t.Mapping[str, int] = {"unit": 3}
+_WIDTHS: t.Mapping[str, int] = {"unit": 3, "integration": 4}
 _OLDEST_DRIVER_PYTHON = (3, 9)
 
 

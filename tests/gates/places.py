@@ -17,7 +17,7 @@ COLLECTION = "autoupdate"
 LAB = ROOT / "tests" / "lab" / "lab.py"
 
 #: What the gates make in the cache; the lab keeps its own things beside them and cleans them itself.
-_CACHE_PARTS = ("venvs", "tree", "home", "logs", "interpreters", "locks", "tools", "installed")
+_CACHE_PARTS = ("venvs", "tree", "home", "logs", "interpreters", "locks", "tools", "installed", "pytest")
 
 #: Variables that would make a tool do something else than what the gate asks for.
 _FOREIGN_PREFIXES = ("ANSIBLE_", "MOLECULE_", "PYTHON", "PYENV_VERSION", "PYTEST_", "MYPY", "RUFF_", "VIRTUAL_ENV")

@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import interpreters
+import labs
 import places
 import running
 import trees
@@ -99,3 +100,21 @@ def test_the_cache_has_a_place_without_a_home(home: str | None, monkeypatch: pyt
         monkeypatch.setenv("HOME", home)
     assert places.cache().is_absolute()
     assert places.cache().name == "podfleet-autoupdate"
+
+
+def test_failed_tests_are_read_from_pytests_own_notes(tmp_path: Path) -> None:
+    assert labs._failed_tests(tmp_path) == []
+    notes = tmp_path / "v" / "cache"
+    notes.mkdir(parents=True)
+    (notes / "lastfailed").write_text('{"tests/test_b.py::test_b": true, "tests/test_a.py::test_a": true}')
+    assert labs._failed_tests(tmp_path) == ["tests/test_a.py::test_a", "tests/test_b.py::test_b"]
+    (notes / "lastfailed").write_text("{")
+    assert labs._failed_tests(tmp_path) == []
+
+
+def test_every_integration_test_is_in_one_lane() -> None:
+    """Each distribution's lanes take the files in turn."""
+    files = sorted((places.ROOT / "tests" / "integration").rglob("test_*.py"))
+    halves = [files[number :: labs.INTEGRATION_HOSTS] for number in range(labs.INTEGRATION_HOSTS)]
+    assert sorted(path for half in halves for path in half) == files
+    assert len(labs.integration_lanes()) == labs.INTEGRATION_HOSTS * len(labs.DISTRIBUTIONS)
