@@ -22,6 +22,7 @@ from .._pure.reasons import Reason
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _READ = 65536
+_MOST_FRAMES = 20
 #: What a task sets by C(environment) for registries: it is meant for whoever asks them.
 _PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "registry_auth_file", "docker_config")
 
@@ -99,35 +100,46 @@ def run_as(account: Account, body: t.Callable[[], dict[str, t.Any]]) -> dict[str
 def _be(account: Account, writer: int, body: t.Callable[[], dict[str, t.Any]]) -> t.NoReturn:  # pragma: no cover
     """The child's whole life. It never returns, whatever happens: the parent's work is not its own."""
     try:
-        os.initgroups(account.name, account.gid)
-        os.setresgid(account.gid, account.gid, account.gid)
-        os.setresuid(account.uid, account.uid, account.uid)
-        passed_on = {name: value for name, value in os.environ.items() if name.lower() in _PASSED_ON}
-        os.environ.clear()
-        os.environ.update(
-            passed_on,
-            HOME=account.home,
-            USER=account.name,
-            LOGNAME=account.name,
-            PATH=_PATH,
-            XDG_RUNTIME_DIR=account.runtime_folder,
-        )
-        os.chdir(account.home if os.access(account.home, os.X_OK) else "/")
-        os.umask(0o022)
-        answer: dict[str, t.Any] = {"result": body()}
-    except InputError as error:
-        answer = {"input": str(error)}
-    except EngineError as error:
-        answer = {"engine": str(error), "reason": error.reason.value}
-    except MissingLibraryError as error:
-        answer = {"library": error.library, "traceback": error.traceback}
-    except BaseException:  # noqa: BLE001 (the parent reports it)
-        answer = {"crash": traceback.format_exc()}
-    try:
+        answer = _answer(account, body)
         with os.fdopen(writer, "w", encoding="utf-8") as pipe:
             json.dump(answer, pipe)
     finally:  # Also where nobody listens any more.
         os._exit(0)
+
+
+def _answer(account: Account, body: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:  # pragma: no cover
+    try:
+        _become(account)
+        return {"result": body()}
+    except InputError as error:
+        return {"input": str(error)}
+    except EngineError as error:
+        return {"engine": str(error), "reason": error.reason.value}
+    except MissingLibraryError as error:
+        return {"library": error.library, "traceback": error.traceback}
+    except BaseException as error:  # noqa: BLE001 (the parent reports it)
+        # Without the lines of source: they are root's, and trying to read them may fail in its own ways.
+        frames = list(traceback.walk_tb(error.__traceback__))[-_MOST_FRAMES:]
+        places = [f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_name}" for frame, line in frames]
+        return {"crash": "\n".join([*places, repr(error)])}
+
+
+def _become(account: Account) -> None:  # pragma: no cover
+    os.initgroups(account.name, account.gid)
+    os.setresgid(account.gid, account.gid, account.gid)
+    os.setresuid(account.uid, account.uid, account.uid)
+    passed_on = {name: value for name, value in os.environ.items() if name.lower() in _PASSED_ON}
+    os.environ.clear()
+    os.environ.update(
+        passed_on,
+        HOME=account.home,
+        USER=account.name,
+        LOGNAME=account.name,
+        PATH=_PATH,
+        XDG_RUNTIME_DIR=account.runtime_folder,
+    )
+    os.chdir(account.home if os.access(account.home, os.X_OK) else "/")
+    os.umask(0o022)
 
 
 def _read(descriptor: int) -> bytes:
