@@ -55,14 +55,14 @@ def test_the_host_updates_itself_and_comes_back_from_a_broken_image(host: Host, 
 
     new = push("self", version="2")
     push("other", version="2")
-    host.run(["systemctl", "start", f"{_UNIT}.service"])
+    host.run(["systemctl", "start", f"{_UNIT}.service"], timeout=180)
     assert look(host).runs("it-self") == id_of(new)
     assert look(host).runs("it-other") == id_of(other)
     said = host.run(["journalctl", "--quiet", "--output=cat", f"--unit={_UNIT}.service"]).stdout
     assert "1 container: 1 updated." in said
 
     push("self", version="3", kind=Kind.NO_START)
-    assert host.run(["systemctl", "start", f"{_UNIT}.service"], check=False).returncode != 0
+    assert host.run(["systemctl", "start", f"{_UNIT}.service"], check=False, timeout=180).returncode != 0
     assert look(host).runs("it-self") == id_of(new)
     state = host.run(["systemctl", "show", "--property=ExecMainStatus", f"{_UNIT}.service"]).stdout.strip()
     assert state == "ExecMainStatus=1"
