@@ -52,6 +52,8 @@ class Expected:
 
     unit: str
     containers: tuple[ExpectedContainer, ...]
+    #: What systemd's counter of automatic restarts may stand at.
+    restarts: int = 0
 
 
 @dataclass(frozen=True)

@@ -223,7 +223,9 @@ class Transaction:
             with contextlib.suppress(UnitError):
                 self._units.reset_failed([unit])
         jobs = self._restart([member.unit for member in ready])
-        problems.update(self._judge({one.unit: _expected(one, new=False) for one in ready}, jobs))
+        counted = self._restarts_of([member.unit for member in ready])
+        expected = {one.unit: replace(_expected(one, new=False), restarts=counted.get(one.unit, 0)) for one in ready}
+        problems.update(self._judge(expected, jobs))
         for member in members:
             failure, problem = why[member.unit], problems.get(member.unit)
             asked = any(change.target.back for change in member.changes)
@@ -236,6 +238,13 @@ class Transaction:
             else:
                 both = f"{failure.error}; then, on the old image: {problem.error}"
                 self._end_member(member, Finding(Status.FAILED, Reason.UNIT_DOWN, both))
+
+    def _restarts_of(self, units: t.Sequence[str]) -> dict[str, int]:
+        """Where systemd's counters stand: it was about to start the failed units by itself, and may have counted that."""
+        try:
+            return {unit: facts.n_restarts for unit, facts in self._units.facts(units).items()}
+        except UnitError:
+            return {}  # The gate asks again, and tells.
 
     # Report.
 

@@ -201,7 +201,7 @@ def _open(cases: t.Sequence[_Case]) -> list[_Case]:
 
 
 def _objection(case: _Case, facts: t.Mapping[str, UnitFacts]) -> Failure | None:
-    own = unit_objection(case.unit, facts.get(case.unit))
+    own = unit_objection(case.unit, facts.get(case.unit), restarts=case.expected.restarts)
     others = (
         unit_objection(unit, state, restarts=case.restarts.get(unit, state.n_restarts))
         for unit in case.units()[1:]
