@@ -66,7 +66,16 @@ def _integration(distribution: str, number: int, log: Log) -> None:
     cache = places.part("pytest", f"{distribution}-{number}")
     shutil.rmtree(cache)
     only = ["-k", distribution]  # Every test has the distribution in its name: the fixture's parameter.
-    command = [binaries / "python", "-m", "pytest", "-o", f"cache_dir={cache}", "--durations=10", *only, *tests]
+    command: list[str | Path] = [
+        binaries / "python",
+        "-m",
+        "pytest",
+        "-o",
+        f"cache_dir={cache}",
+        "--durations=10",
+        *only,
+        *tests,
+    ]
     try:
         log.run(command, env=env)
     except GateError as error:
