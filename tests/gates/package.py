@@ -61,12 +61,14 @@ def _import(tarball: Path, binaries: Path, env: dict[str, str], log: Log) -> Non
     room = places.part("tools", "importer")
     configuration = room / "galaxy-importer.cfg"
     configuration.write_text(_IMPORTER_CONFIGURATION, encoding="utf-8")
+    # What pip warned of, when it made the environment, stands in the same log.
+    begun = log.path.stat().st_size
     log.run(
         [binaries / "python", "-m", "galaxy_importer.main", tarball],
         cwd=room,
         env=env | {"GALAXY_IMPORTER_CONFIG": str(configuration)},
     )
-    told = log.path.read_text(encoding="utf-8", errors="replace")
+    told = log.path.read_bytes()[begun:].decode("utf-8", "replace")
     problems = [
         line for line in told.splitlines() if line.startswith(("ERROR", "WARNING")) and "is not installed" not in line
     ]
