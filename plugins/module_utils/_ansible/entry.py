@@ -19,8 +19,6 @@ from .._pure.errors import EngineError, InputError, MissingLibraryError
 
 #: Where distributions install what their python3-dbus and python3-requests packages are built for.
 _SYSTEM_INTERPRETERS = ("/usr/bin/python3", "/usr/libexec/platform-python", "/usr/local/bin/python3")
-#: What distributions call the libraries.
-_PACKAGES = {"dbus": "dbus-python", "requests": "requests"}
 
 
 def run(module: AnsibleModule, body: t.Callable[[], dict[str, t.Any]], libraries: t.Sequence[str]) -> t.NoReturn:
@@ -36,9 +34,7 @@ def run(module: AnsibleModule, body: t.Callable[[], dict[str, t.Any]], libraries
     except InputError as error:
         module.fail_json(msg=str(error))
     except MissingLibraryError as error:
-        module.fail_json(
-            msg=missing_required_lib(_PACKAGES.get(error.library, error.library)), exception=error.traceback
-        )
+        module.fail_json(msg=missing_required_lib(error.package), exception=error.traceback)
     except EngineError as error:
         module.fail_json(msg=str(error), reason=error.reason.value)
     warnings = result.pop("warned", ())

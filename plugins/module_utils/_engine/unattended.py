@@ -32,7 +32,7 @@ DONE, FAILED, UNABLE, MISCONFIGURED = 0, 1, 2, 78
 #: Credentials are for files; holds, the way back and other people's containers are for somebody who watches.
 _NOT_FOR_A_TIMER = ("access", "holds", "lift_holds", "back", "scope", "user")
 _KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-_LIBRARIES = {"dbus": "dbus-python", "requests": "requests"}
+_LIBRARIES = ("dbus", "requests")
 _LONGEST = 1024 * 1024
 #: The priorities of sd-daemon(3), which journald takes from the beginning of a line.
 _ERROR, _WARNING, _NOTICE = "<3>", "<4>", "<5>"
@@ -63,7 +63,7 @@ def main(words: t.Sequence[str], say: t.Callable[[str], None]) -> int:
         say(f"{_ERROR}{error}")
         return MISCONFIGURED
     except MissingLibraryError as error:
-        say(f"{_ERROR}the Python library {_LIBRARIES.get(error.library, error.library)} is missing")
+        say(f"{_ERROR}the Python library {error.package} is missing")
         return UNABLE
     except EngineError as error:
         say(f"{_ERROR}{error.reason.value}: {error}")

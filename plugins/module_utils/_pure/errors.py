@@ -52,10 +52,15 @@ class InputError(ValueError):
     """A parameter is unusable; nothing was done."""
 
 
+#: What distributions call the libraries, where it is not the name of the import.
+_PACKAGES = {"dbus": "dbus-python"}
+
+
 class MissingLibraryError(Exception):
     """A Python library that the host must have is not there."""
 
     def __init__(self, library: str, traceback: str) -> None:
         super().__init__(library)
         self.library = library
+        self.package = _PACKAGES.get(library, library)
         self.traceback = traceback

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from .reasons import Reason
 from .records import ListedContainer, is_container_id
-from .units import UnitFacts
+from .units import JobOutcome, UnitFacts
 
 #: Beside what a healthcheck's own settings allow, in seconds.
 _MARGIN_SECONDS = 30.0
@@ -154,6 +154,16 @@ def unit_objection(unit: str, facts: UnitFacts | None, *, restarts: int = 0) -> 
         why = f", result {facts.result}" if facts.result not in ("", "success") else ""
         return Failure(Reason.NOT_RUNNING, f"{unit} is {facts.active_state}{why}; journalctl --unit={unit} says why")
     return None
+
+
+def job_failure(unit: str, job: JobOutcome) -> Failure | None:
+    """What a job that was to start a unit anew ended with; None where it is done."""
+    if job.done:
+        return None
+    if job.result == "timeout":
+        return Failure(Reason.JOB_TIMEOUT, job.error or f"the restart of {unit} did not end in time")
+    message = f"the restart of {unit} ended as {job.result!r}; journalctl --unit={unit} says why"
+    return Failure(Reason.JOB_FAILED, job.error or message)
 
 
 def health_objection(name: str, check: Healthcheck | None, waited: float) -> Failure | None:

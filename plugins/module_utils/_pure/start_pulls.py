@@ -50,6 +50,10 @@ class StartPull:
                 platform = f"{option}={value}"
         return cls(policy, platform)
 
+    def pulls_again(self) -> bool:
+        """Whether the definition itself asks for a pull, even if the image is there."""
+        return self.policy is not None and self.policy.lower() not in _NEVER_AGAIN
+
     def says_when(self) -> bool:
         """Whether the host's own default does not matter."""
         return self.kube or self.policy is not None

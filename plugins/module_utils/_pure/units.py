@@ -34,6 +34,11 @@ class UnitFacts:
     n_restarts: int = 0
     result: str = ""
 
+    @property
+    def changing(self) -> bool:
+        """Whether it is on its way to another state, so that nothing is to be asked of it now."""
+        return self.job_running or self.active_state in ("activating", "reloading", "deactivating")
+
 
 @dataclass(frozen=True)
 class UnitLinks:

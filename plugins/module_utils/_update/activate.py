@@ -19,11 +19,12 @@ from dataclasses import replace
 
 from .._pure.decisions import Decision, Finding
 from .._pure.errors import StoreError, UnitError
+from .._pure.health import Expected, ExpectedContainer, Failure, job_failure
 from .._pure.reasons import Reason, Status
 from .._pure.records import Snapshot
 from .._pure.units import JobOutcome, UnitLinks
 from .dependents import Dependents
-from .gate import Expected, ExpectedContainer, Failure, Gate
+from .gate import Gate
 from .groups import Change, Member, form_groups
 from .memory import Memory
 from .outcomes import Outcome
@@ -162,7 +163,7 @@ class Transaction:
 
     def _judge(self, expected: t.Mapping[str, Expected], jobs: t.Mapping[str, JobOutcome]) -> dict[str, Failure]:
         """What the jobs say, of those that are done what the gate says, and what is left down; by unit."""
-        failed = {unit: failure for unit in expected if (failure := _job_failure(unit, jobs[unit]))}
+        failed = {unit: failure for unit in expected if (failure := job_failure(unit, jobs[unit]))}
         # What systemd does not start by itself, or has not started yet, must run before it can be judged.
         failed.update(self._dependents.restore([unit for unit in expected if unit not in failed]))
         failed.update(self._gate.judge([one for unit, one in expected.items() if unit not in failed]))
@@ -283,12 +284,3 @@ def _expected(member: Member, *, new: bool) -> Expected:
     )
     beside = tuple(ExpectedContainer(one.name, one.image_name, unit=one.unit_label) for one in member.beside)
     return Expected(member.unit, changed + beside)
-
-
-def _job_failure(unit: str, job: JobOutcome) -> Failure | None:
-    if job.done:
-        return None
-    if job.result == "timeout":
-        return Failure(Reason.JOB_TIMEOUT, job.error or f"the restart of {unit} did not end in time")
-    message = f"the restart of {unit} ended as {job.result!r}; journalctl --unit={unit} says why"
-    return Failure(Reason.JOB_FAILED, job.error or message)

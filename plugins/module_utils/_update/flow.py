@@ -240,7 +240,7 @@ def _unit_objection(
     if state is None or state.load_state != "loaded":
         loaded = state.load_state if state else "not loaded"
         return Finding(Status.FAILED, Reason.UNIT_MISMATCH, f"systemd says that {unit} is {loaded}")
-    if state.job_running or state.active_state in ("activating", "reloading", "deactivating"):
+    if state.changing:
         return Finding(Status.PENDING, Reason.JOB_RUNNING, f"{unit} is {state.active_state}")
     if state.active_state != "active":
         return Finding(Status.FAILED, Reason.NOT_RUNNING, f"{unit} is {state.active_state}")

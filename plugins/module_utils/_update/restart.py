@@ -17,18 +17,14 @@ from dataclasses import dataclass, replace
 from .._pure import names
 from .._pure.decisions import Workload
 from .._pure.errors import MissingLibraryError, StoreError, UnitError
-from .._pure.health import Expected, ExpectedContainer, Failure
+from .._pure.health import Expected, ExpectedContainer, Failure, job_failure
 from .._pure.reasons import Reason, Status
-from .._pure.units import JobOutcome, UnitFacts
+from .._pure.units import UnitFacts
 from .dependents import Dependents
 from .discover import workloads_of
 from .gate import Gate
 from .protocols import Definitions, Processes, Store, Units
 from .report import unchecked_warning
-
-_MOVING = ("activating", "deactivating", "reloading")
-
-_PULLING = ("always", "newer", "true", "ifnewer")
 
 
 class Condition(str, enum.Enum):
@@ -69,8 +65,7 @@ class _Found:
 
     def _container(self, one: Workload, *, new: bool) -> ExpectedContainer:
         # A start that pulls may come up on a newer image than the one that the reference names now.
-        pulls = one.start.policy is not None and one.start.policy.lower() in _PULLING
-        image = (None if pulls else self.wanted.get(one.container_id)) if new else one.image_id
+        image = (None if one.start.pulls_again() else self.wanted.get(one.container_id)) if new else one.image_id
         return ExpectedContainer(one.container_name, one.resolved_name, image, one.container_id, None)
 
     def stale(self) -> list[Workload]:
@@ -152,7 +147,7 @@ class Restarting:
             return replace(
                 row, reason=Reason.UNIT_NOT_LOADED, error=f"systemd says that {one.unit} is {said}", failed=True
             )
-        if state and (state.job_running or state.active_state in _MOVING):
+        if state and state.changing:
             return replace(row, reason=Reason.JOB_RUNNING, error=f"{one.unit} is {state.active_state}")
         if state and state.active_state != "active":
             error = f"{one.unit} is {state.active_state}; only what is active is restarted"
@@ -182,7 +177,7 @@ class Restarting:
         dependents.remember([one.unit for one in chosen])
         jobs = units.restart([one.unit for one in chosen])
         done = [one for one in chosen if jobs[one.unit].done]
-        failures = {one.unit: _job_failure(one.unit, jobs[one.unit]) for one in chosen if not jobs[one.unit].done}
+        failures = {one.unit: failure for one in chosen if (failure := job_failure(one.unit, jobs[one.unit]))}
         failures.update(gate.judge([one.expected(new=True) for one in done]))
         for one in chosen:
             if jobs[one.unit].cancelled:
@@ -213,8 +208,7 @@ class Restarting:
             with contextlib.suppress(UnitError):
                 units.reset_failed([one.unit])
             job = units.start([one.unit])[one.unit]
-            problem = None if job.done else _job_failure(one.unit, job)
-            problem = problem or gate.judge([one.expected(new=False)]).get(one.unit)
+            problem = job_failure(one.unit, job) or gate.judge([one.expected(new=False)]).get(one.unit)
         except (StoreError, UnitError) as error:
             problem = Failure(error.reason, str(error))
         finally:
@@ -231,9 +225,3 @@ class Restarting:
                 kept = names.rejected(name, new)
                 if kept not in self._images.get(new, ()):
                     self._store.untag(new, kept)
-
-
-def _job_failure(unit: str, job: JobOutcome) -> Failure:
-    reason = Reason.JOB_TIMEOUT if job.cancelled or job.result == "timeout" else Reason.JOB_FAILED
-    said = f"the restart of {unit} ended as {job.result!r}; journalctl --unit={unit} says why"
-    return Failure(reason, job.error or said)

@@ -8,6 +8,18 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._update import gate
+from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.parts import APP, V1, V2, Recipe
+from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.world import Host
+
+
+@pytest.fixture
+def host() -> Host:
+    """A host that runs version 1 in one unit, while the registry has version 2."""
+    host = Host()
+    host.has(V1, APP)
+    host.service("app.service", Recipe("app", APP))
+    host.registry.publish(V2)
+    return host
 
 
 @pytest.fixture

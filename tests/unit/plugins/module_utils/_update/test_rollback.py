@@ -23,16 +23,6 @@ from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._up
 _SLOT, _REJECTED = names.slot("app.service", APP), names.rejected(APP, V2.id)
 
 
-@pytest.fixture
-def host() -> Host:
-    """A host that runs version 1 in one unit, while the registry has version 2."""
-    host = Host()
-    host.has(V1, APP)
-    host.service("app.service", Recipe("app", APP))
-    host.registry.publish(V2)
-    return host
-
-
 def _unit(host: Host) -> Service:
     return host.services["app.service"]
 

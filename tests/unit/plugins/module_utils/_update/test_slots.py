@@ -28,16 +28,6 @@ def _slot(number: int = 1, unit: str = "app.service", reference: str = APP) -> s
     return names.slot(unit, reference, number)
 
 
-@pytest.fixture
-def host() -> Host:
-    """A host that runs version 1 in one unit, while the registry has version 2."""
-    host = Host()
-    host.has(V1, APP)
-    host.service("app.service", Recipe("app", APP))
-    host.registry.publish(V2)
-    return host
-
-
 @pytest.mark.parametrize(("keep", "prune"), [(1, True), (3, True), (0, True), (1, False), (3, False)])
 def test_ten_updates_keep_what_was_asked_for_and_nothing_else(host: Host, keep: int, prune: bool) -> None:
     for image in IMAGES[1:]:

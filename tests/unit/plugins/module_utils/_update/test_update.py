@@ -21,16 +21,6 @@ from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._up
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.world import Host, row, told
 
 
-@pytest.fixture
-def host() -> Host:
-    """A host that runs version 1 in one unit, while the registry has version 2."""
-    host = Host()
-    host.has(V1, APP)
-    host.service("app.service", Recipe("app", APP))
-    host.registry.publish(V2)
-    return host
-
-
 def test_a_container_is_moved_to_the_image_that_its_reference_names_now(host: Host) -> None:
     old = host.container("app").listed.id
     report = host.update().run()
