@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 import typing as t
 from datetime import datetime, timezone
-from pathlib import Path
 
 import pytest
 
@@ -24,16 +22,9 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.state im
     parse_state,
     render_state,
 )
+from ansible_collections.podfleet.autoupdate.tests.unit.json_schemas import Schema
 
-_SCHEMA: dict[str, t.Any] = json.loads(
-    (Path(__file__).resolve().parents[2] / "docs" / "state.schema.json").read_text(encoding="utf-8")
-)
-_TYPES: dict[str, t.Any] = {"object": dict, "array": list, "string": str, "integer": int, "null": type(None)}
-_KNOWN = {
-    "$schema", "$id", "$defs", "title", "description", "type", "additionalProperties", "required", "properties", "const",
-    "items", "oneOf", "anyOf", "$ref", "pattern", "minLength", "maxLength", "minimum", "maximum",
-}  # fmt: skip
-
+_SCHEMA = Schema("state.schema.json")
 _ID, _NOON = f"sha256:{'ab' * 32}", datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
 _FULL = State(
     (
@@ -52,32 +43,6 @@ _FULL = State(
 )
 
 
-def _fits(schema: t.Mapping[str, t.Any], value: t.Any) -> bool:
-    """The part of JSON Schema that the file uses (a validator is no library of every host that runs these tests)."""
-    assert set(schema) <= _KNOWN, set(schema) - _KNOWN
-    if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        return _fits(_SCHEMA["$defs"][name], value)
-    wanted = schema.get("type", list(_TYPES))
-    kinds = tuple(_TYPES[one] for one in ([wanted] if isinstance(wanted, str) else wanted))
-    sound = isinstance(value, kinds) and not isinstance(value, bool) and schema.get("const", value) == value
-    sound = sound and ("oneOf" not in schema or sum(_fits(one, value) for one in schema["oneOf"]) == 1)
-    sound = sound and ("anyOf" not in schema or any(_fits(one, value) for one in schema["anyOf"]))
-    if isinstance(value, dict):
-        properties = schema.get("properties", {})
-        sound = sound and set(schema.get("required", ())) <= set(value)
-        sound = sound and (schema.get("additionalProperties", True) or set(value) <= set(properties))
-        sound = sound and all(_fits(properties[key], one) for key, one in value.items() if key in properties)
-    if isinstance(value, list):
-        sound = sound and all(_fits(schema.get("items", {}), one) for one in value)
-    if isinstance(value, str):
-        sound = sound and schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value))
-        sound = sound and re.search(schema.get("pattern", ""), value) is not None
-    if isinstance(value, int):
-        sound = sound and schema.get("minimum", value) <= value <= schema.get("maximum", value)
-    return sound
-
-
 def _written() -> dict[str, t.Any]:
     document = json.loads(render_state(_FULL))
     assert isinstance(document, dict)
@@ -85,8 +50,8 @@ def _written() -> dict[str, t.Any]:
 
 
 def test_what_is_written_fits() -> None:
-    assert _fits(_SCHEMA, _written())
-    assert _fits(_SCHEMA, json.loads(render_state(State())))
+    assert _SCHEMA.fits(_written())
+    assert _SCHEMA.fits(json.loads(render_state(State())))
 
 
 def _places(value: t.Any, path: tuple[t.Any, ...] = ()) -> t.Iterator[tuple[t.Any, ...]]:
@@ -110,9 +75,9 @@ def test_what_is_read_fits(path: tuple[t.Any, ...]) -> None:
             parse_state(json.dumps(document).encode(), "x")
         except StateError:
             continue
-        assert _fits(_SCHEMA, document), other
+        assert _SCHEMA.fits(document), other
     if isinstance(path[-1], str):
         del holder[path[-1]]
-        assert not _fits(_SCHEMA, document)
+        assert not _SCHEMA.fits(document)
         with pytest.raises(StateError):
             parse_state(json.dumps(document).encode(), "x")
