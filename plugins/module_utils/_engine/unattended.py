@@ -6,18 +6,22 @@
 
 """The engine on its own, as a host's timer runs it: a file of settings in, lines for the journal out, an exit status.
 
-No Ansible is there. Started as C(engine.pyz FILE), or as C(engine.pyz --validate FILE), which only reads the settings and
-looks for the libraries.
+No Ansible is there. Started as C(engine.pyz FILE), or with the options of L(EngineWords) before the file. As root it
+updates the system's containers, as anybody else their own.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import pathlib
 import typing as t
 from dataclasses import dataclass, fields, replace
 
+from .._edges import accounts
+from .._edges.timer_settings import PLAN, REGISTRY
+from .._pure.engine_words import read_words
 from .._pure.errors import EngineError, InputError, MissingLibraryError
 from .._pure.policies import Policy
 from .._pure.reasons import Status
@@ -41,24 +45,23 @@ _TELLING = (Status.UPDATED, Status.ROLLED_BACK, Status.FAILED, Status.UNKNOWN, S
 
 @dataclass(frozen=True)
 class TimerSettings:
-    """What the file says; C(fail_on) are the statuses that make the run a failure."""
+    """What the file says; C(fail_on) are the statuses that make the run a failure, C(follow) is what tells it what to run."""
 
     settings: Settings
     fail_on: frozenset[str] = frozenset({"failed", "rolled_back"})
+    follow: str = REGISTRY
 
 
 def main(words: t.Sequence[str], say: t.Callable[[str], None]) -> int:
     """Run once, tell by C(say) what journald is to note, and return the exit status."""
-    *options, path = words or ("",)
-    if options not in ([], ["--validate"]) or not path or path.startswith("-"):
-        say(f"{_ERROR}usage: engine.pyz [--validate] FILE")
-        return MISCONFIGURED
     try:
-        wanted = parse_settings(_read(path), path)
+        asked = read_words(words)
+        wanted = parse_settings(_read(asked.path), asked.path)
         _must_have_libraries()
-        if options:
+        if asked.validate:
             return DONE
-        report = autoupdate(wanted.settings, check_mode=False)
+        user = accounts.current().name if os.geteuid() else None
+        report = autoupdate(replace(wanted.settings, user=user), check_mode=False)
     except InputError as error:
         say(f"{_ERROR}{error}")
         return MISCONFIGURED
@@ -88,9 +91,11 @@ def parse_settings(body: bytes, where: str) -> TimerSettings:
     access = {"authfile": "", "ca_path": "", "validate_certs": True, "request_budget": 0}
     given: dict[str, t.Any] = {}
     reach: dict[str, t.Any] = {}
-    fail_on = TimerSettings(Settings()).fail_on
+    fail_on, follow = TimerSettings(Settings()).fail_on, REGISTRY
     for name, value in document.items():
-        if name == "fail_on":
+        if name == "follow":
+            (follow,) = _words(where, name, [value], (REGISTRY, PLAN))
+        elif name == "fail_on":
             fail_on = frozenset(_words(where, name, value, {one.value for one in Status}))
         elif name == "policies":
             given[name] = frozenset(map(Policy, _words(where, name, value, {one.value for one in Policy})))
@@ -101,9 +106,9 @@ def parse_settings(body: bytes, where: str) -> TimerSettings:
         elif name in known:
             given[name] = _like(where, name, value, known[name])
         else:
-            names = ", ".join(sorted([*known, *access, "fail_on"]))
+            names = ", ".join(sorted([*known, *access, "fail_on", "follow"]))
             raise InputError(f"{where}: there is no setting {name[:64]!r}; there are {names}")
-    return TimerSettings(replace(Settings(access=Access(**reach)), **given), fail_on)
+    return TimerSettings(replace(Settings(access=Access(**reach)), **given), fail_on, follow)
 
 
 def _like(where: str, name: str, value: object, example: object) -> t.Any:

@@ -26,7 +26,7 @@ def _parsed(document: object) -> unattended.TimerSettings:
 def test_without_settings_the_defaults_count() -> None:
     parsed = _parsed({})
     assert parsed.settings == Settings()
-    assert parsed.fail_on == {"failed", "rolled_back"}
+    assert (parsed.fail_on, parsed.follow) == ({"failed", "rolled_back"}, "registry")
 
 
 def test_every_setting_has_its_parameters_name() -> None:
@@ -50,6 +50,7 @@ def test_every_setting_has_its_parameters_name() -> None:
             "validate_certs": False,
             "request_budget": 10,
             "fail_on": ["unknown"],
+            "follow": "plan",
         }
     )
     settings = parsed.settings
@@ -66,7 +67,7 @@ def test_every_setting_has_its_parameters_name() -> None:
         False,
         10,
     )
-    assert parsed.fail_on == {"unknown"}
+    assert (parsed.fail_on, parsed.follow) == ({"unknown"}, "plan")
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,8 @@ def test_every_setting_has_its_parameters_name() -> None:
         ({"parallel": 1.5}, "parallel must be a whole number, not 1.5"),
         ({"timeout": "1"}, 'timeout must be a number, not "1"'),
         ({"authfile": None}, "authfile must be a text, not null"),
+        ({"follow": "latest"}, "follow may have plan, registry, not 'latest'"),
+        ({"follow": True}, "follow must be a list of texts"),
         ({"policies": ["image"]}, "policies may have local, registry, not 'image'"),
         ({"fail_on": ["rolledback"]}, "fail_on may have "),
     ],
