@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # This file is private to the collection: it may change or go in any release.
-"""What this host remembers, joined for the flow: the state file, the history beside it, and the clock."""
+"""What this host remembers, joined for the flow: the state file, the history beside it and in the journal, and the clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import typing as t
 from datetime import datetime, timezone
 
 from .._edges.history import HistoryFile
+from .._edges.journal import Journal
 from .._edges.state import StateFile
+from .._pure.errors import StateError
 
 if t.TYPE_CHECKING:
     from .._pure.history import Event, Who
@@ -19,11 +21,12 @@ if t.TYPE_CHECKING:
 
 
 class HostMemory:
-    """The memory of the user who runs this process."""
+    """The memory of the user who runs this process; C(journal) is another one than the host's."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal | None = None) -> None:
         self._state = StateFile()
         self._history = HistoryFile()
+        self._journal = journal or Journal()
 
     def read(self) -> State:
         """What is remembered."""
@@ -34,8 +37,15 @@ class HostMemory:
         return self._state.change(change)
 
     def add(self, events: t.Sequence[Event]) -> None:
-        """Add to the history."""
-        self._history.add(events)
+        """Add to the history and to systemd's journal; one that cannot be written does not keep the other from it."""
+        failed: list[StateError] = []
+        for add in (self._history.add, self._journal.add):
+            try:
+                add(events)
+            except StateError as error:
+                failed.append(error)
+        if failed:
+            raise StateError("; ".join(map(str, failed)), failed[0].reason)
 
     def who(self) -> Who:
         """Who runs this."""

@@ -78,17 +78,17 @@ def line(event: Event) -> bytes:
         "error": event.error[:_LONGEST_ERROR] if event.error else event.error,
         "job_result": event.job_result,
         "seconds": None if event.seconds is None else round(event.seconds, 3),
-        "changes": [
-            {
-                "container": one.container,
-                "image": one.image,
-                "before": _content(one.before),
-                "after": _content(one.after),
-            }
-            for one in event.passages
-        ],
+        "changes": changes(event.passages),
     }
     return (json.dumps(document, separators=(",", ":")) + "\n").encode()
+
+
+def changes(passages: t.Iterable[Passage]) -> list[dict[str, t.Any]]:
+    """What became of the containers, as files and results have it."""
+    return [
+        {"container": one.container, "image": one.image, "before": _content(one.before), "after": _content(one.after)}
+        for one in passages
+    ]
 
 
 def events(body: bytes) -> tuple[Event, ...]:

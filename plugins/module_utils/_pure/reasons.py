@@ -222,6 +222,10 @@ class Reason(_Code):
         "The file in which this collection remembers holds is damaged, or was written by a newer release. The message"
         " names it. Restore it, use that release, or remove it if no hold is needed.",
     )
+    NO_JOURNAL = (
+        "no_journal",
+        "The journal took no entry of what was done; the history file has it. See systemctl status systemd-journald.",
+    )
     LOCK_BUSY = ("lock_busy", "Another run of this collection works on this host. Run again when it has ended.")
     BY_ID = ("by_id", "An image that is named by its ID cannot be asked of a registry. Name it by its reference.")
     TAG_MOVED = (
