@@ -10,7 +10,14 @@ import re
 import typing as t
 from pathlib import Path
 
-_TYPES: dict[str, t.Any] = {"object": dict, "array": list, "string": str, "integer": int, "null": type(None)}
+_TYPES: dict[str, t.Any] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "null": type(None),
+    "boolean": bool,
+}
 _KNOWN = {
     "$schema", "$id", "$defs", "title", "description", "type", "additionalProperties", "required", "properties", "const",
     "items", "minItems", "oneOf", "anyOf", "$ref", "pattern", "minLength", "maxLength", "minimum", "maximum",
@@ -35,7 +42,12 @@ class Schema:
             return self._fits(self._document["$defs"][name], value)
         wanted = schema.get("type", list(_TYPES))
         kinds = tuple(_TYPES[one] for one in ([wanted] if isinstance(wanted, str) else wanted))
-        sound = isinstance(value, kinds) and not isinstance(value, bool) and schema.get("const", value) == value
+        # To Python, true is a whole number too.
+        sound = (isinstance(value, kinds) and not isinstance(value, bool)) or (
+            isinstance(value, bool) and bool in kinds
+        )
+        const = schema.get("const", value)
+        sound = sound and const == value and isinstance(const, bool) == isinstance(value, bool)
         sound = sound and ("oneOf" not in schema or sum(self._fits(one, value) for one in schema["oneOf"]) == 1)
         sound = sound and ("anyOf" not in schema or any(self._fits(one, value) for one in schema["anyOf"]))
         if isinstance(value, dict):
@@ -46,7 +58,7 @@ class Schema:
         if isinstance(value, str):
             sound = sound and schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value))
             sound = sound and re.search(schema.get("pattern", ""), value) is not None
-        if isinstance(value, int):
+        if isinstance(value, int) and not isinstance(value, bool):
             sound = sound and schema.get("minimum", value) <= value <= schema.get("maximum", value)
         return sound
 

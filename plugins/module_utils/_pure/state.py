@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from .documents import DocumentError, load_object
 from .errors import StateError
 from .holds import Hold, ImageHold, UserHold, read_hold, with_image, written_hold
+from .intents import Intent, read_intent, written_intent
 from .platforms import Platform
 from .slots import Slot, read_slot, written_slot
 
@@ -30,11 +31,12 @@ _Entry = t.TypeVar("_Entry")
 
 @dataclass(frozen=True)
 class State:
-    """All that is remembered. C(intent) belongs to updates and is handed on as it is."""
+    """All that is remembered."""
 
     holds: tuple[Hold, ...] = ()
     slots: tuple[Slot, ...] = ()
-    intent: t.Mapping[str, t.Any] | None = None
+    #: What runs are about to do, or have been interrupted in.
+    intents: tuple[Intent, ...] = ()
 
     def hold_against(
         self,
@@ -73,6 +75,16 @@ class State:
         order = sorted([*others, *slots], key=lambda one: (one.unit, one.reference, one.number))
         return replace(self, slots=tuple(order))
 
+    def intending(self, intents: t.Sequence[Intent]) -> State:
+        """The state with these intents, each in the place of what the same run said of the same unit before."""
+        said = {(one.run, one.unit) for one in intents}
+        return replace(self, intents=(*(one for one in self.intents if (one.run, one.unit) not in said), *intents))
+
+    def without_intents(self, runs: t.Collection[str]) -> State:
+        """The state without the intents of these runs."""
+        left = tuple(one for one in self.intents if one.run not in runs)
+        return self if left == self.intents else replace(self, intents=left)
+
     def _concerning(self, reference: str, platform: Platform, unit: str | None) -> list[Hold]:
         return [one for one in self.holds if one.concerns(reference, platform, unit)]
 
@@ -92,12 +104,13 @@ def parse_state(body: bytes, where: str) -> State:
 def _state(document: t.Mapping[str, t.Any]) -> State:
     if document.get("schema") != SCHEMA or isinstance(document["schema"], bool):
         raise _StrangeError(_about_schema(document.get("schema")))
-    if set(document) != {"schema", "holds", "slots", "intent"}:
-        raise _StrangeError("it does not have exactly the keys schema, holds, slots and intent")
-    intent = document["intent"]
-    if not (intent is None or isinstance(intent, dict)):
-        raise _StrangeError("intent is neither null nor an object")
-    return State(_entries(document, "holds", read_hold), _entries(document, "slots", read_slot), intent)
+    if set(document) != {"schema", "holds", "slots", "intents"}:
+        raise _StrangeError("it does not have exactly the keys schema, holds, slots and intents")
+    return State(
+        _entries(document, "holds", read_hold),
+        _entries(document, "slots", read_slot),
+        _entries(document, "intents", read_intent),
+    )
 
 
 def render_state(state: State) -> bytes:
@@ -106,7 +119,7 @@ def render_state(state: State) -> bytes:
         "schema": SCHEMA,
         "holds": [written_hold(one) for one in state.holds],
         "slots": [written_slot(one) for one in state.slots],
-        "intent": state.intent,
+        "intents": [written_intent(one) for one in state.intents],
     }
     return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
 

@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import StateError
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.history import Event, Who
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.intents import Intent, Piece
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.slots import Slot
@@ -36,21 +38,30 @@ TOLD_HOLD = ImageHold(OTHER, ARM64, DIGEST, frozenset(), "web.service", "job_fai
 USER_HOLD = UserHold(WEB)
 UNIT_HOLD = UserHold("", "web*", "it is Friday", NOON)
 SLOT = Slot("web.service", WEB, 1, ID, frozenset({DIGEST}), NOON)
+PIECE = Piece(
+    "web", "ab" * 32, "web.service", "web:1", WEB, WEB, ARM64, (ID, None), (None, DIGEST), f"{WEB}@x", back=True
+)
+EVENT = Event(NOON, "ab" * 16, Who(0, "root", "anna"), "web.service", "updated", None, None, "done", 1.5, ())
+INTENT = Intent(
+    "ab" * 16, 3, NOON, "web.service", ("web.service",), (PIECE,), ((WEB, ID), ("a:1", None)), ("b.service",)
+)
 
 
 @given(
     st.lists(st.sampled_from([IMAGE_HOLD, TOLD_HOLD, USER_HOLD, UNIT_HOLD])),
     st.lists(st.sampled_from([SLOT, replace(SLOT, number=2, kept=None), replace(SLOT, unit="a@b.service")])),
-    st.none() | st.dictionaries(st.text(), st.text()),
+    st.lists(st.sampled_from([INTENT, replace(INTENT, unit="a@b.service", pieces=(), moves=False)])),
 )
-def test_what_was_written_is_read(holds: list[Hold], slots: list[Slot], intent: dict[str, t.Any] | None) -> None:
-    state = State(tuple(holds), tuple(slots), intent)
+def test_what_was_written_is_read(holds: list[Hold], slots: list[Slot], intents: list[Intent]) -> None:
+    state = State(tuple(holds), tuple(slots), tuple(intents))
     assert parse_state(render_state(state), "x") == state
 
 
-_GOOD: dict[str, t.Any] = json.loads(render_state(State((TOLD_HOLD, UNIT_HOLD), (SLOT,))))
+_GOOD: dict[str, t.Any] = json.loads(render_state(State((TOLD_HOLD, UNIT_HOLD), (SLOT,), (INTENT,))))
 _IMAGE, _USER = _GOOD["holds"]
 (_SLOT,) = _GOOD["slots"]
+(_INTENT,) = _GOOD["intents"]
+(_PIECE,) = _INTENT["containers"]
 
 
 def _holding(*holds: object) -> dict[str, t.Any]:
@@ -59,6 +70,10 @@ def _holding(*holds: object) -> dict[str, t.Any]:
 
 def _keeping(**other: object) -> dict[str, t.Any]:
     return {**_GOOD, "slots": [{**_SLOT, **other}]}
+
+
+def _intending(**other: object) -> dict[str, t.Any]:
+    return {**_GOOD, "intents": [{**_INTENT, **other}]}
 
 
 _STRANGE: dict[str, object] = {
@@ -70,7 +85,22 @@ _STRANGE: dict[str, object] = {
     "one key more": {**_GOOD, "more": 1},
     "holds that are no list": {**_GOOD, "holds": {}},
     "slots that are no objects": {**_GOOD, "slots": [1]},
-    "an intent that is no object": {**_GOOD, "intent": []},
+    "intents that are no list": {**_GOOD, "intents": None},
+    "an intent with more": _intending(more=1),
+    "an intent of a run that is none": _intending(run="../x"),
+    "an intent of a group that is true": _intending(group=True),
+    "an intent of no unit": _intending(unit=""),
+    "an intent of some day": _intending(time="some day"),
+    "an intent whose units are no texts": _intending(units=[1]),
+    "an intent that perhaps moves": _intending(moves=None),
+    "an intent with a name of nothing": _intending(names=[{"name": "a"}]),
+    "an intent with a name that points anywhere": _intending(names=[{"name": "a", "id": "b"}]),
+    "an intent with a container of nothing": _intending(containers=[{}]),
+    "an intent with an image that is none": _intending(containers=[{**_PIECE, "before": {"id": "x", "digest": None}}]),
+    "an intent with a platform that is none": _intending(containers=[{**_PIECE, "platform": "linux"}]),
+    "an intent with a reference that is none": _intending(containers=[{**_PIECE, "reference": "UPPER"}]),
+    "an intent that ended as nobody says": _intending(ended=["{}"]),
+    "an intent that ended in a book": _intending(unit="x" * 5000),
     "a hold by somebody else": _holding({**_USER, "by": "moon"}),
     "a hold with more": _holding({**_USER, "more": 1}),
     "a reference that is not normalised": _holding({**_USER, "reference": "docker.io/web"}),
@@ -173,3 +203,11 @@ def test_the_slots_of_one_unit_and_reference_are_replaced() -> None:
     state = State(slots=(SLOT, other))
     assert state.keeping("web.service", WEB, [second, SLOT]).slots == (other, SLOT, second)
     assert state.keeping("web.service", WEB, []).slots == (other,)
+
+
+def test_what_a_run_says_of_a_unit_takes_the_place_of_what_it_said_before() -> None:
+    ended, other = replace(INTENT, ended=(EVENT,)), replace(INTENT, run="cd" * 16)
+    state = State().intending([INTENT, other]).intending([ended])
+    assert parse_state(render_state(state), "x").intents == (other, ended)
+    assert state.without_intents([INTENT.run]).intents == (other,)
+    assert state.without_intents([]) is state
