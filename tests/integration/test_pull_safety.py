@@ -289,7 +289,8 @@ def test_holds_of_this_host(host: Host, ansible: Ansible, push: Push) -> None:
     }
     person = {"by": "user", "reference": new.reference, "unit": "", "reason": "", "until": None}
     for holds in ([hold], [person]):
-        host.write(STATE, json.dumps({"schema": 1, "holds": holds, "slots": [], "intents": []}), mode=0o600)
+        state = {"schema": 1, "holds": holds, "slots": [], "intents": [], "plan": None}
+        host.write(STATE, json.dumps(state), mode=0o600)
         for check in (True, False):
             row = rows(pull(ansible, host, old.reference, policy="newer", check=check).failed())[old.reference]
             assert (row["reason"], row["after"]["id"]) == ("held", id_of(old))

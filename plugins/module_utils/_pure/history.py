@@ -22,7 +22,20 @@ if t.TYPE_CHECKING:
 #: An image, as ID and digest; either may be unknown.
 Content = tuple[t.Optional[str], t.Optional[str]]
 
-_KEYS = {"time", "run", "uid", "user", "sudo_user", "unit", "verdict", "reason", "error", "job_result", "seconds"}
+_KEYS = {
+    "time",
+    "run",
+    "uid",
+    "user",
+    "sudo_user",
+    "unit",
+    "verdict",
+    "reason",
+    "error",
+    "job_result",
+    "seconds",
+    "plan",
+}
 _CHANGE_KEYS = {"container", "image", "before", "after"}
 _CODE = re.compile(r"[a-z]+(_[a-z]+)*\Z")
 _LONGEST_ERROR = 500
@@ -50,7 +63,10 @@ class Who:
 
 @dataclass(frozen=True)
 class Event:
-    """One unit in one run. C(seconds) is from the start of the pull to the verdict; C(run) is common to a run's events."""
+    """One unit in one run. C(seconds) is from the start of the pull to the verdict; C(run) is common to a run's events.
+
+    C(plan) is the ID of the plan that it followed, where there was one.
+    """
 
     time: datetime
     run: str
@@ -62,6 +78,7 @@ class Event:
     job_result: str | None
     seconds: float | None
     passages: tuple[Passage, ...]
+    plan: str | None = None
 
 
 def line(event: Event) -> bytes:
@@ -78,6 +95,7 @@ def line(event: Event) -> bytes:
         "error": event.error[:_LONGEST_ERROR] if event.error else event.error,
         "job_result": event.job_result,
         "seconds": None if event.seconds is None else round(event.seconds, 3),
+        "plan": event.plan,
         "changes": changes(event.passages),
     }
     return (json.dumps(document, separators=(",", ":")) + "\n").encode()
@@ -115,7 +133,7 @@ def _sound_event(document: t.Mapping[str, t.Any]) -> Event | None:
     time, changes = read(document["time"]), document["changes"]
     who = Who(document["uid"], document["user"], document["sudo_user"])
     texts = [document[key] for key in ("run", "unit", "user", "verdict")]
-    maybe = [document[key] for key in ("sudo_user", "reason", "error", "job_result")]
+    maybe = [document[key] for key in ("sudo_user", "reason", "error", "job_result", "plan")]
     sound = set(document) == {*_KEYS, "changes"} and isinstance(changes, list)
     sound = sound and all(isinstance(one, str) for one in texts) and _is_number(who.uid)
     sound = sound and all(one is None or isinstance(one, str) for one in maybe)
@@ -124,12 +142,12 @@ def _sound_event(document: t.Mapping[str, t.Any]) -> Event | None:
     if time is None or not sound:
         return None
     run, unit, _user, verdict = texts
-    _sudo_user, reason, error, job_result = maybe
+    _sudo_user, reason, error, job_result, plan = maybe
     passages = tuple(map(_passage, changes))
     if None in passages:
         return None
     told = t.cast("tuple[Passage, ...]", passages)
-    return Event(time, run, who, unit, verdict, reason, error, job_result, document["seconds"], told)
+    return Event(time, run, who, unit, verdict, reason, error, job_result, document["seconds"], told, plan)
 
 
 def _passage(entry: object) -> Passage | None:

@@ -16,6 +16,7 @@ from .documents import DocumentError, load_object
 from .errors import StateError
 from .holds import Hold, ImageHold, UserHold, read_hold, with_image, written_hold
 from .intents import Intent, read_intent, written_intent
+from .plan_records import PlanRecord, read_record, written_record
 from .platforms import Platform
 from .slots import Slot, read_slot, written_slot
 
@@ -37,6 +38,8 @@ class State:
     slots: tuple[Slot, ...] = ()
     #: What runs are about to do, or have been interrupted in.
     intents: tuple[Intent, ...] = ()
+    #: The last plan that was given here, and how it ended.
+    plan: PlanRecord | None = None
 
     def hold_against(
         self,
@@ -104,12 +107,16 @@ def parse_state(body: bytes, where: str) -> State:
 def _state(document: t.Mapping[str, t.Any]) -> State:
     if document.get("schema") != SCHEMA or isinstance(document["schema"], bool):
         raise _StrangeError(_about_schema(document.get("schema")))
-    if set(document) != {"schema", "holds", "slots", "intents"}:
-        raise _StrangeError("it does not have exactly the keys schema, holds, slots and intents")
+    if set(document) != {"schema", "holds", "slots", "intents", "plan"}:
+        raise _StrangeError("it does not have exactly the keys schema, holds, slots, intents and plan")
+    plan = read_record(document["plan"])
+    if plan is None and document["plan"] is not None:
+        raise _StrangeError("plan is neither null nor what this release writes")
     return State(
         _entries(document, "holds", read_hold),
         _entries(document, "slots", read_slot),
         _entries(document, "intents", read_intent),
+        plan,
     )
 
 
@@ -120,6 +127,7 @@ def render_state(state: State) -> bytes:
         "holds": [written_hold(one) for one in state.holds],
         "slots": [written_slot(one) for one in state.slots],
         "intents": [written_intent(one) for one in state.intents],
+        "plan": written_record(state.plan) if state.plan else None,
     }
     return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
 

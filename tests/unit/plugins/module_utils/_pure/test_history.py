@@ -45,6 +45,7 @@ _events = st.builds(
     _maybe,
     st.none() | st.integers(0, 10**6).map(lambda number: number / 1000),
     st.lists(st.builds(Passage, st.text(max_size=9), st.text(max_size=9), _content, _content), max_size=3).map(tuple),
+    st.sampled_from([None, "0f" * 16]),
 )
 
 
@@ -71,6 +72,7 @@ _STRANGE: dict[str, dict[str, object]] = {
     "a unit that is no text": {"unit": None},
     "a reason that is no text": {"reason": 1},
     "seconds that are none": {"seconds": "1"},
+    "a plan that is no text": {"plan": 1},
     "one key more": {"more": 1},
     "changes that are no list": {"changes": {}},
     "a change that is no object": {"changes": [1]},

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import StateError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.history import Event, Who
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.intents import Intent, Piece
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.plan_records import PlanRecord, Verdict
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.slots import Slot
@@ -38,6 +39,7 @@ TOLD_HOLD = ImageHold(OTHER, ARM64, DIGEST, frozenset(), "web.service", "job_fai
 USER_HOLD = UserHold(WEB)
 UNIT_HOLD = UserHold("", "web*", "it is Friday", NOON)
 SLOT = Slot("web.service", WEB, 1, ID, frozenset({DIGEST}), NOON)
+PLAN = PlanRecord("0f" * 16, "ab" * 32, "cd" * 32, Verdict.HALTED, NOON, {"schema": 1})
 PIECE = Piece(
     "web", "ab" * 32, "web.service", "web:1", WEB, WEB, ARM64, (ID, None), (None, DIGEST), f"{WEB}@x", back=True
 )
@@ -51,13 +53,16 @@ INTENT = Intent(
     st.lists(st.sampled_from([IMAGE_HOLD, TOLD_HOLD, USER_HOLD, UNIT_HOLD])),
     st.lists(st.sampled_from([SLOT, replace(SLOT, number=2, kept=None), replace(SLOT, unit="a@b.service")])),
     st.lists(st.sampled_from([INTENT, replace(INTENT, unit="a@b.service", pieces=(), moves=False)])),
+    st.sampled_from([None, PLAN, replace(PLAN, of=None, document=None, verdict=Verdict.STAGED)]),
 )
-def test_what_was_written_is_read(holds: list[Hold], slots: list[Slot], intents: list[Intent]) -> None:
-    state = State(tuple(holds), tuple(slots), tuple(intents))
+def test_what_was_written_is_read(
+    holds: list[Hold], slots: list[Slot], intents: list[Intent], plan: PlanRecord | None
+) -> None:
+    state = State(tuple(holds), tuple(slots), tuple(intents), plan)
     assert parse_state(render_state(state), "x") == state
 
 
-_GOOD: dict[str, t.Any] = json.loads(render_state(State((TOLD_HOLD, UNIT_HOLD), (SLOT,), (INTENT,))))
+_GOOD: dict[str, t.Any] = json.loads(render_state(State((TOLD_HOLD, UNIT_HOLD), (SLOT,), (INTENT,), PLAN)))
 _IMAGE, _USER = _GOOD["holds"]
 (_SLOT,) = _GOOD["slots"]
 (_INTENT,) = _GOOD["intents"]
@@ -76,13 +81,27 @@ def _intending(**other: object) -> dict[str, t.Any]:
     return {**_GOOD, "intents": [{**_INTENT, **other}]}
 
 
+def _planning(**other: object) -> dict[str, t.Any]:
+    return {**_GOOD, "plan": {**_GOOD["plan"], **other}}
+
+
 _STRANGE: dict[str, object] = {
     "no object": [],
     "no schema": {},
     "an older schema": {**_GOOD, "schema": 0},
     "a schema that is no number": {**_GOOD, "schema": "1"},
-    "one key less": {key: _GOOD[key] for key in ("schema", "holds", "slots")},
+    "one key less": {key: _GOOD[key] for key in ("schema", "holds", "slots", "plan")},
     "one key more": {**_GOOD, "more": 1},
+    "no plan": {key: _GOOD[key] for key in ("schema", "holds", "slots", "intents")},
+    "a plan that is no object": {**_GOOD, "plan": []},
+    "a plan with more": _planning(more=1),
+    "a plan of another ID": _planning(id="x"),
+    "a plan without a hash": _planning(sha256=None),
+    "a plan that is part of what is no hash": _planning(of="x"),
+    "a plan of another verdict": _planning(verdict="fine"),
+    "a plan of no verdict": _planning(verdict=None),
+    "a plan that ended some day": _planning(at="some day"),
+    "a plan that says a list": _planning(document=[]),
     "holds that are no list": {**_GOOD, "holds": {}},
     "slots that are no objects": {**_GOOD, "slots": [1]},
     "intents that are no list": {**_GOOD, "intents": None},
