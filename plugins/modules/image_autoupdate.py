@@ -30,6 +30,7 @@ extends_documentation_fragment:
   - podfleet.autoupdate._selection
   - podfleet.autoupdate._gate
   - podfleet.autoupdate._admission
+  - podfleet.autoupdate._pace
   - podfleet.autoupdate._memory
   - podfleet.autoupdate._credentials
 attributes:
@@ -56,32 +57,6 @@ options:
         too, so every other unit that shares it gets that image at its next start.
     type: bool
     default: true
-  timeout:
-    description:
-      - How many seconds a restart may take. Where the unit's own C(TimeoutStopSec) and C(TimeoutStartSec) are finite and
-        together with 30 seconds come to more, that counts instead.
-      - A restart that takes longer is cancelled and counts as failed.
-    type: int
-    default: 180
-  parallel:
-    description:
-      - How many groups of units are pulled and restarted side by side.
-    type: int
-    default: 8
-  registry_parallel:
-    description:
-      - How many images a registry is asked for side by side.
-      - More is faster where the registry is far away, and unkind to a small one.
-    type: int
-    default: 8
-  request_budget:
-    description:
-      - How many manifests each registry may be asked for by GET, which Docker Hub counts as pulls.
-      - Finding that nothing is new takes none. Opening a new image takes one, and one more where it has several platforms.
-      - What cannot be finished with what is left is not begun. That container is V(unknown), with the reason C(request_budget).
-      - What podman fetches when it pulls an image is not counted.
-      - There is no limit by default, but what the registry itself reports to be left is never exceeded.
-    type: int
   fail_on:
     description:
       - The statuses that make the task fail, after everything was processed.
@@ -360,13 +335,10 @@ def main() -> t.NoReturn:
             **arguments.SELECTION,
             **arguments.GATE,
             **arguments.ADMISSION,
+            **arguments.PACE,
             **arguments.CREDENTIALS,
             **arguments.MEMORY,
             "rollback": {"type": "bool", "default": True},
-            "timeout": {"type": "int", "default": 180},
-            "parallel": {"type": "int", "default": 8},
-            "registry_parallel": {"type": "int", "default": 8},
-            "request_budget": {"type": "int"},
             "fail_on": {
                 "type": "list",
                 "elements": "str",

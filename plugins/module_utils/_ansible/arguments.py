@@ -49,6 +49,14 @@ ADMISSION: dict[str, t.Any] = {
     "trust_labels": {"type": "bool", "default": False},
 }
 
+#: Twin: doc_fragments/_pace.py.
+PACE: dict[str, t.Any] = {
+    "timeout": {"type": "int", "default": 180},
+    "parallel": {"type": "int", "default": 8},
+    "registry_parallel": {"type": "int", "default": 8},
+    "request_budget": {"type": "int"},
+}
+
 #: Twin: doc_fragments/_credentials.py.
 CREDENTIALS: dict[str, t.Any] = {
     "authfile": {"type": "path"},
