@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: autoupdate_info
-short_description: List the containers that take part in updates
+short_description: List the containers that take part in updates, and what the host remembers of them
 version_added: 0.1.0
 author:
   - Contributors to podfleet.autoupdate (@podfleet)
@@ -16,7 +16,9 @@ description:
   - Lists the running containers that are labelled C(io.containers.autoupdate), with the unit that runs each one, its
     policy, and the image that it runs.
   - Containers that M(podfleet.autoupdate.image_autoupdate) would refuse are listed with the reason.
-  - No registry is contacted.
+  - Tells what the host remembers too: which images and units are held, which earlier images are kept, and what the last
+    runs did.
+  - No registry is contacted, and nothing is changed.
 extends_documentation_fragment:
   - podfleet.autoupdate._attributes
   - podfleet.autoupdate._attributes.actiongroup_autoupdate
@@ -26,6 +28,12 @@ extends_documentation_fragment:
 requirements:
   - podman 4.3 or newer on the managed host
   - dbus-python for a Python of the managed host; without it, RV(workloads[].unit_state) is null
+options:
+  runs:
+    description:
+      - How many of the last runs are returned in RV(runs). Only runs that changed something, or failed, leave a trace.
+    type: int
+    default: 5
 seealso:
   - module: podfleet.autoupdate.image_autoupdate
 """
@@ -42,6 +50,10 @@ EXAMPLES = r"""
   loop: "{{ info.workloads | selectattr('error') }}"
   loop_control:
     label: "{{ item.container_name }}"
+
+- name: Tell what went back to an earlier image lately
+  ansible.builtin.debug:
+    msg: "{{ info.runs | map(attribute='units') | flatten | selectattr('verdict', 'eq', 'rolled_back') }}"
 """
 
 RETURN = r"""
@@ -56,12 +68,12 @@ workloads:
       type: str
       returned: success
       sample: web.service
-    scope:
+    scope: &scope
       description: Whose units these are.
       type: str
       returned: success
       sample: system
-    user:
+    user: &user
       description: The user whose containers these are; null in the scope V(system).
       type: str
       returned: success
@@ -149,6 +161,203 @@ workloads:
       elements: str
       returned: success
       sample: []
+holds:
+  description:
+    - What is held, and so not updated. Holds that have ended are left out.
+    - Null where the state file cannot be used; a warning says why.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    scope: *scope
+    user: *user
+    by:
+      description: V(image) where an image failed here, or was left on purpose; V(user) where a person holds something.
+      type: str
+      returned: success
+      sample: image
+    reference:
+      description: The reference that is held, normalised; with V(user) a glob, empty where any is meant.
+      type: str
+      returned: success
+      sample: registry.example.com/shop/web:stable
+    unit:
+      description: The unit in which the image failed; with V(user) a glob, empty where any is meant.
+      type: str
+      returned: success
+      sample: web.service
+    reason:
+      description: Why the image is held, as the code of the row that told it; with V(user) what the person wrote.
+      type: str
+      returned: success
+      sample: job_failed
+    until:
+      description: When the hold of a person ends; null for one that stays, and for images.
+      type: str
+      returned: success
+      sample: null
+    platform:
+      description: The platform for which the image is held; null for the hold of a person.
+      type: str
+      returned: success
+      sample: linux/amd64
+    id:
+      description: The ID of the image that is held; null for the hold of a person.
+      type: str
+      returned: success
+      sample: sha256:77aa2f1d3ad7bd4a32dc3a2d2f5a5e2b1f6a3b4c5d6e7f8091a2b3c4d5e6f702
+    digests:
+      description: All digests that are known for that image; null for the hold of a person.
+      type: list
+      elements: str
+      returned: success
+      sample: ["sha256:1b5c9e93b2c1d5f6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b5"]
+    since:
+      description: When the image was left; null for the hold of a person.
+      type: str
+      returned: success
+      sample: "2026-11-21T02:00:07Z"
+slots:
+  description:
+    - Earlier images that are kept, so that units can go back to them.
+    - Null where the state file cannot be used.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    scope: *scope
+    user: *user
+    unit:
+      description: The unit that ran the image.
+      type: str
+      returned: success
+      sample: web.service
+    reference:
+      description: The reference for which it ran it, normalised.
+      type: str
+      returned: success
+      sample: registry.example.com/shop/web:stable
+    number:
+      description: V(1) is the image that was left last.
+      type: int
+      returned: success
+      sample: 1
+    name:
+      description: The name in local storage that keeps the image.
+      type: str
+      returned: success
+      sample: localhost/podfleet-autoupdate/slot:0b2f6b1c9d0e4f5a8c7d6e5f4a3b2c1d-1
+    id:
+      description: The image ID.
+      type: str
+      returned: success
+      sample: sha256:9c1b2f1d3ad7bd4a32dc3a2d2f5a5e2b1f6a3b4c5d6e7f8091a2b3c4d5e6f701
+    digests:
+      description: All digests that were recorded for the image.
+      type: list
+      elements: str
+      returned: success
+      sample: ["sha256:0f4a8e93b2c1d5f6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4"]
+    kept:
+      description: When the unit left the image; null where that is not known any more.
+      type: str
+      returned: success
+      sample: "2026-11-21T02:00:07Z"
+runs:
+  description:
+    - The last runs that changed a unit, or failed at one; the newest first. They come from the history file.
+    - Null where that file cannot be read.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    scope: *scope
+    user: *user
+    run:
+      description: The run's own number; the entries of the systemd journal have it in the field C(RUN).
+      type: str
+      returned: success
+      sample: 5f0c3f0a2b7d4c1e9a8b7c6d5e4f3a2b
+    time:
+      description: When it ended, in UTC.
+      type: str
+      returned: success
+      sample: "2026-11-21T02:00:07Z"
+    by:
+      description: C(uid) and C(user) who ran it, and C(sudo_user) who became that user by sudo.
+      type: dict
+      returned: success
+      sample: {uid: 0, user: root, sudo_user: anna}
+    plan:
+      description: The ID of the plan that it followed; null where it followed none.
+      type: str
+      returned: success
+      sample: null
+    units:
+      description: What became of each unit that was changed or failed.
+      type: list
+      elements: dict
+      returned: success
+      contains:
+        unit:
+          description: The unit.
+          type: str
+          returned: success
+          sample: web.service
+        verdict:
+          description: V(updated), V(rolled_back) or V(failed).
+          type: str
+          returned: success
+          sample: rolled_back
+        reason:
+          description: The code that says why; null where there is nothing to explain.
+          type: str
+          returned: success
+          sample: job_failed
+        error:
+          description: A sentence that says what went wrong.
+          type: str
+          returned: success
+          sample: "the restart of web.service ended as 'failed'; journalctl --unit=web.service says why"
+        job_result:
+          description: What systemd said of the restart onto the new image.
+          type: str
+          returned: success
+          sample: failed
+        seconds:
+          description: From the start of the pull to the verdict.
+          type: float
+          returned: success
+          sample: 3.214
+        changes:
+          description: The containers, each with C(container), C(image), and C(id) and C(digest) of C(before) and C(after).
+          type: list
+          elements: dict
+          returned: success
+          sample:
+            - container: web
+              image: registry.example.com/shop/web:stable
+              before: {id: "sha256:9c1b…", digest: "sha256:0f4a…"}
+              after: {id: "sha256:9c1b…", digest: "sha256:0f4a…"}
+plan:
+  description: The plan that the host was given last and how it ended, without the plan itself; null where there was none.
+  returned: success
+  type: dict
+  sample: null
+intent:
+  description:
+    - What an update was about to do when it was interrupted; the next run finishes or undoes it. Null where none was.
+    - Also what an update that runs at this moment is about to do.
+  returned: success
+  type: dict
+  sample: null
+follows:
+  description:
+    - What the host's own timer follows, V(registry) or V(plan).
+    - Null where this collection's timer is not set up, or where its settings are not for this user to read.
+  returned: success
+  type: str
+  sample: registry
 """
 
 import typing as t
@@ -161,11 +370,14 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.scopes
 
 
 def main() -> t.NoReturn:
-    module = AnsibleModule(argument_spec={**arguments.SCOPE, **arguments.SELECTION}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={**arguments.SCOPE, **arguments.SELECTION, "runs": {"type": "int", "default": 5}},
+        supports_check_mode=True,
+    )
 
     def body() -> dict[str, t.Any]:
         settings = arguments.settings(module.params)
-        return within(settings.user, lambda: inventory(settings).to_result())
+        return within(settings.user, lambda: inventory(settings, module.params["runs"]).to_result())
 
     entry.run(module, body, libraries=("dbus",))
 

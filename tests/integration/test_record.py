@@ -67,3 +67,16 @@ def test_history_and_journal_agree(host: Host, ansible: Ansible, push: Push) -> 
     assert rolled_back["ERROR"]
     # With all that the unit itself said.
     assert "updated" in [one.get("VERDICT") for one in entries(host, since, "--unit=it-web.service")]
+
+    info = ansible.info(host.name).succeeded().data
+    (run_,) = info["runs"]
+    assert run_["run"] == lines[0]["run"]
+    assert [(unit["unit"], unit["verdict"]) for unit in run_["units"]] == [
+        (line["unit"], line["verdict"]) for line in lines
+    ]
+    (hold,) = info["holds"]
+    assert (hold["by"], hold["unit"], hold["scope"]) == ("image", "it-pod-pod.service", "system")
+    assert {(slot["unit"], slot["number"], slot["id"]) for slot in info["slots"]} >= {("it-web.service", 1, id_of(old))}
+    assert (info["plan"], info["intent"], info["follows"]) == (None, None, None)
+    assert ansible.info(host.name, runs=0).succeeded().data["runs"] == []
+    assert "runs must be between" in ansible.info(host.name, runs=-1).failed().data["msg"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._edges.definitions import Definitions
 from .._edges.podman import Podman
@@ -20,20 +20,24 @@ from .._pure.selection import Selection
 from .._update.discover import Discovery, Trust, discover
 from .._update.report import identity, row_warning, unchecked_warning
 from .joining import process_table, service_manager
-from .settings import Settings, must_be_owner, must_be_usable
+from .recalling import recalled
+from .settings import Settings, must_be_in_range, must_be_owner, must_be_usable
 
 if t.TYPE_CHECKING:
     from .._pure.units import UnitFacts
 
+MOST_RUNS = 1000
+
 
 @dataclass(frozen=True)
 class Inventory:
-    """The workloads of a host with their units' states, and what there is to warn about."""
+    """The workloads of a host with their units' states, what is remembered of them, and what there is to warn about."""
 
     discovery: Discovery
     units: t.Mapping[str, UnitFacts]
     warnings: tuple[str, ...]
     user: str | None = None
+    remembered: t.Mapping[str, t.Any] = field(default_factory=dict)
 
     def to_result(self) -> dict[str, t.Any]:
         """What C(autoupdate_info) returns."""
@@ -64,11 +68,11 @@ class Inventory:
                     "warnings": [reason.value for reason in workload.warnings],
                 }
             )
-        return {"changed": False, "workloads": rows, "warned": self.warnings}
+        return {"changed": False, "workloads": rows, **self.remembered, "warned": list(self.warnings)}
 
 
-def inventory(settings: Settings) -> Inventory:
-    """Find the workloads of a host. No registry is asked, nothing is changed.
+def inventory(settings: Settings, runs: int) -> Inventory:
+    """Find the workloads of a host, and what it remembers with its last C(runs). No registry is asked, nothing is changed.
 
     Raises:
         InputError: A setting is unusable.
@@ -76,6 +80,7 @@ def inventory(settings: Settings) -> Inventory:
     """
     must_be_owner(settings)
     must_be_usable(settings)
+    must_be_in_range("runs", runs, MOST_RUNS, least=0)
     selection = Selection.parse(settings.only, settings.exclude)
     with contextlib.ExitStack() as stack:
         bus = service_manager(settings, stack)
@@ -90,4 +95,5 @@ def inventory(settings: Settings) -> Inventory:
         except (UnitError, MissingLibraryError) as error:
             warnings.append(unchecked_warning(error))
     warnings += [row_warning(one, reason) for one in discovery.workloads for reason in one.warnings]
-    return Inventory(discovery, units, tuple(warnings), settings.user)
+    remembered, unread = recalled(settings.user, runs)
+    return Inventory(discovery, units, (*warnings, *unread), settings.user, remembered)
