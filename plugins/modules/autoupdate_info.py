@@ -129,7 +129,7 @@ workloads:
       type: dict
       returned: success
       contains:
-        id:
+        id: &id
           description: The image ID.
           type: str
           returned: success
@@ -139,13 +139,13 @@ workloads:
           type: str
           returned: success
           sample: sha256:0f4a8e93b2c1d5f6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4
-        digests:
+        digests: &digests
           description: All digests that are recorded for the image.
           type: list
           elements: str
           returned: success
           sample: ["sha256:0f4a8e93b2c1d5f6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4"]
-        platform:
+        platform: &platform
           description: Operating system and architecture.
           type: str
           returned: success
@@ -172,7 +172,9 @@ holds:
     scope: *scope
     user: *user
     by:
-      description: V(image) where an image failed here, or was left on purpose; V(user) where a person holds something.
+      description:
+        - V(image) where an image failed here, or was left on purpose; V(user) where a person holds something.
+        - An image has no RV(holds[].until), and what a person holds has no platform, ID, digests and RV(holds[].since); they are null.
       type: str
       returned: success
       sample: image
@@ -192,28 +194,15 @@ holds:
       returned: success
       sample: job_failed
     until:
-      description: When the hold of a person ends; null for one that stays, and for images.
+      description: When the hold of a person ends; null for one that stays.
       type: str
       returned: success
       sample: null
-    platform:
-      description: The platform for which the image is held; null for the hold of a person.
-      type: str
-      returned: success
-      sample: linux/amd64
-    id:
-      description: The ID of the image that is held; null for the hold of a person.
-      type: str
-      returned: success
-      sample: sha256:77aa2f1d3ad7bd4a32dc3a2d2f5a5e2b1f6a3b4c5d6e7f8091a2b3c4d5e6f702
-    digests:
-      description: All digests that are known for that image; null for the hold of a person.
-      type: list
-      elements: str
-      returned: success
-      sample: ["sha256:1b5c9e93b2c1d5f6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b5"]
+    platform: *platform
+    id: *id
+    digests: *digests
     since:
-      description: When the image was left; null for the hold of a person.
+      description: When the image was left, in UTC.
       type: str
       returned: success
       sample: "2026-11-21T02:00:07Z"
@@ -247,17 +236,8 @@ slots:
       type: str
       returned: success
       sample: localhost/podfleet-autoupdate/slot:0b2f6b1c9d0e4f5a8c7d6e5f4a3b2c1d-1
-    id:
-      description: The image ID.
-      type: str
-      returned: success
-      sample: sha256:9c1b2f1d3ad7bd4a32dc3a2d2f5a5e2b1f6a3b4c5d6e7f8091a2b3c4d5e6f701
-    digests:
-      description: All digests that were recorded for the image.
-      type: list
-      elements: str
-      returned: success
-      sample: ["sha256:0f4a8e93b2c1d5f6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4"]
+    id: *id
+    digests: *digests
     kept:
       description: When the unit left the image; null where that is not known any more.
       type: str
@@ -273,13 +253,13 @@ runs:
   contains:
     scope: *scope
     user: *user
-    run:
+    run: &run
       description: The run's own number; the entries of the systemd journal have it in the field C(RUN).
       type: str
       returned: success
       sample: 5f0c3f0a2b7d4c1e9a8b7c6d5e4f3a2b
-    time:
-      description: When it ended, in UTC.
+    time: &time
+      description: When its entry was written, in UTC.
       type: str
       returned: success
       sample: "2026-11-21T02:00:07Z"
@@ -343,14 +323,30 @@ plan:
   description: The plan that the host was given last and how it ended, without the plan itself; null where there was none.
   returned: success
   type: dict
-  sample: null
-intent:
+  sample: {id: 0d3c9a5e7f1b4c2d8e6f0a1b2c3d4e5f, verdict: converged, at: "2026-11-21T02:00:07Z", sha256: 5e1f…, of: 77aa…}
+intents:
   description:
-    - What an update was about to do when it was interrupted; the next run finishes or undoes it. Null where none was.
-    - Also what an update that runs at this moment is about to do.
+    - What a run that works at this moment, or that was interrupted, is about to do; the next run finishes or undoes it.
+    - Null where the state file cannot be used.
   returned: success
-  type: dict
-  sample: null
+  type: list
+  elements: dict
+  contains:
+    scope: *scope
+    user: *user
+    unit:
+      description: The unit that is restarted.
+      type: str
+      returned: success
+      sample: web.service
+    run: *run
+    time: *time
+    changes:
+      description: The containers, each with C(container), C(image), and C(id) and C(digest) of C(before) and C(target).
+      type: list
+      elements: dict
+      returned: success
+      sample: []
 follows:
   description:
     - What the host's own timer follows, V(registry) or V(plan).

@@ -77,6 +77,6 @@ def test_history_and_journal_agree(host: Host, ansible: Ansible, push: Push) -> 
     (hold,) = info["holds"]
     assert (hold["by"], hold["unit"], hold["scope"]) == ("image", "it-pod-pod.service", "system")
     assert {(slot["unit"], slot["number"], slot["id"]) for slot in info["slots"]} >= {("it-web.service", 1, id_of(old))}
-    assert (info["plan"], info["intent"], info["follows"]) == (None, None, None)
+    assert (info["plan"], info["intents"], info["follows"]) == (None, [], None)
     assert ansible.info(host.name, runs=0).succeeded().data["runs"] == []
     assert "runs must be between" in ansible.info(host.name, runs=-1).failed().data["msg"]

@@ -25,6 +25,7 @@ if t.TYPE_CHECKING:
 #: A hold of an image and one of a person have keys of their own; told, every hold has all of them.
 _HOLD_KEYS = ("by", "reference", "unit", "reason", "until", "platform", "id", "digests", "since")
 _UNIT_KEYS = ("unit", "verdict", "reason", "error", "job_result", "seconds", "changes")
+_PIECE_KEYS = ("container", "image", "before", "target")
 _WHO_KEYS = ("uid", "user", "sudo_user")
 
 
@@ -35,7 +36,7 @@ def recalled(user: str | None, runs: int) -> tuple[dict[str, t.Any], list[str]]:
     """
     warnings: list[str] = []
     whose = {"scope": "user" if user else "system", "user": user}
-    told: dict[str, t.Any] = {"holds": None, "slots": None, "plan": None, "intent": None, "runs": None}
+    told: dict[str, t.Any] = {"holds": None, "slots": None, "plan": None, "intents": None, "runs": None}
     told["follows"] = followed(user)
     try:
         told.update(_state(StateFile().read(), whose))
@@ -74,5 +75,11 @@ def _state(state: State, whose: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "holds": [{**whose, **{key: one.get(key) for key in _HOLD_KEYS}} for one in document["holds"]],
         "slots": [{**whose, **one} for one in document["slots"]],
         "plan": {key: plan[key] for key in plan if key != "document"} if plan else None,
-        "intent": document["intent"],
+        "intents": [{**whose, **_intent(one)} for one in document["intents"]],
     }
+
+
+def _intent(document: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What a person wants to know of an intent."""
+    pieces = [{key: one[key] for key in _PIECE_KEYS} for one in document["containers"]]
+    return {"unit": document["unit"], "run": document["run"], "time": document["time"], "changes": pieces}

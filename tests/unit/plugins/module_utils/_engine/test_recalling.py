@@ -17,6 +17,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.state i
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.recalling import last_runs, recalled
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.history import Event, Passage, Who
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.holds import ImageHold, UserHold
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.intents import Intent, Piece
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.slots import Slot
 
@@ -39,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_host_that_remembers_nothing_says_so_and_nothing_is_made(folder: Path) -> None:
     told, warnings = recalled(None, 5)
     follows = told.pop("follows")
-    assert told == {"holds": [], "slots": [], "runs": [], "plan": None, "intent": None}
+    assert told == {"holds": [], "slots": [], "runs": [], "plan": None, "intents": []}
     assert follows in (None, "registry", "plan")
     assert not warnings
     assert not folder.exists()
@@ -50,7 +51,12 @@ def test_all_that_is_remembered_is_told_with_whose_it_is(folder: Path) -> None:
     ended = UserHold(unit="db*", until=datetime(2026, 1, 1, tzinfo=timezone.utc))
     person = UserHold(unit="shop*", reason="frozen")
     slot = Slot("web.service", WEB, 1, OLD, frozenset(), NOON)
-    StateFile(folder).change(lambda state: replace(state, holds=(hold, ended, person), slots=(slot,)))
+    amd64 = Platform("linux", "amd64")
+    piece = Piece("web", "c" * 64, "web.service", WEB, WEB, WEB, amd64, (OLD, None), (NEW, OLD))
+    intent = Intent("f" * 32, 0, NOON, "web.service", ("web.service",), (piece,))
+    StateFile(folder).change(
+        lambda state: replace(state, holds=(hold, ended, person), slots=(slot,), intents=(intent,))
+    )
     HistoryFile(folder).add([EVENT])
     told, warnings = recalled("anna", 5)
 
@@ -62,6 +68,14 @@ def test_all_that_is_remembered_is_told_with_whose_it_is(folder: Path) -> None:
     assert set(by_image) == set(by_person)
     (kept,) = told["slots"]
     assert kept.items() >= {**anna, "unit": "web.service", "number": 1, "id": OLD, "name": slot.name}.items()
+    moved = {
+        "container": "web",
+        "image": WEB,
+        "before": {"id": OLD, "digest": None},
+        "target": {"id": NEW, "digest": OLD},
+    }
+    said = {**anna, "unit": "web.service", "run": "f" * 32, "time": "2026-11-21T12:00:00Z", "changes": [moved]}
+    assert told["intents"] == [said]
     (run,) = told["runs"]
     assert run["run"] == "1"
     assert run["by"] == {"uid": 0, "user": "root", "sudo_user": "anna"}
@@ -85,6 +99,6 @@ def test_a_damaged_file_is_null_and_a_warning_and_the_rest_is_told(folder: Path)
     HistoryFile(folder).add([EVENT])
     (folder / "state.json").write_text('{"schema": 99}')
     told, warnings = recalled(None, 5)
-    assert (told["holds"], told["slots"], told["intent"], len(told["runs"])) == (None, None, None, 1)
+    assert (told["holds"], told["slots"], told["intents"], len(told["runs"])) == (None, None, None, 1)
     (warning,) = warnings
     assert warning.startswith("state_invalid: ")
