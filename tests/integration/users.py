@@ -15,6 +15,7 @@ from lablib.host import Host
 
 USER = "it-shop"
 _AWAY = f"""loginctl disable-linger {USER}
+systemctl kill --signal=KILL user@$(id -u {USER}).service
 systemctl stop user@$(id -u {USER}).service
 pkill -KILL -u {USER}
 userdel --force --remove {USER}
@@ -22,11 +23,11 @@ systemctl daemon-reload
 true
 """
 #: podman 4.3 leaves its unit's control group where /proc/self/cgroup also lists hierarchies of version 1, as in these
-#: hosts, which share a kernel with such; on a machine of its own it stays. The unit takes conmon back.
-_BACK = (
-    "echo $(podman inspect --format '{{{{.State.ConmonPid}}}}' {name})"
-    " > /sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/cgroup.procs"
-)
+#: hosts, which share a kernel with such; on a machine of its own it stays. Without a bus it has no way to leave.
+_STAY = {
+    "systemd/user/service.d/stay.conf": "[Service]\nEnvironment=DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent\n",
+    "containers/containers.conf": '[engine]\ncgroup_manager = "cgroupfs"\n',
+}
 _UNIT = """# A unit of the podfleet lab
 [Service]
 Type=oneshot
@@ -35,7 +36,6 @@ Environment=PODMAN_SYSTEMD_UNIT=%n
 TimeoutStopSec=30
 {options}
 ExecStart=/usr/bin/podman run --detach --replace --name {name} --label io.containers.autoupdate={policy} {arguments} {image}
-ExecStart=/bin/sh -c "{back}"
 ExecStop=/usr/bin/podman rm --force --ignore --time 1 {name}
 [Install]
 WantedBy=default.target
@@ -49,15 +49,14 @@ class User:
     host: Host
     uid: int
 
-    def run(self, *argv: str, check: bool = True) -> str:
+    def run(self, *argv: str, check: bool = True, timeout: float = 60) -> str:
         """A command of the user's, as in a login."""
         environment = {"XDG_RUNTIME_DIR": f"/run/user/{self.uid}", "HOME": f"/home/{USER}"}
-        return self.host.run(argv, check=check, user=USER, env=environment).stdout
+        return self.host.run(argv, check=check, user=USER, env=environment, timeout=timeout).stdout
 
     def deploy(self, name: str, image: str, *, policy: str = "registry", arguments: str = "", options: str = "") -> str:
         """A unit of theirs, started."""
-        back = _BACK.format(name=name).replace("$", "$$")
-        text = _UNIT.format(name=name, image=image, policy=policy, arguments=arguments, back=back, options=options)
+        text = _UNIT.format(name=name, image=image, policy=policy, arguments=arguments, options=options)
         path = f"/home/{USER}/.config/systemd/user/{name}.service"
         self.host.write(path, text)
         self.host.run(["chown", "-R", f"{USER}:", f"/home/{USER}/.config"])
@@ -87,6 +86,9 @@ def lingering(host: Host) -> Iterator[User]:
     host.run(["sh", "-c", _AWAY], check=False)
     host.run(["useradd", "--create-home", USER])
     uid = int(host.run(["id", "-u", USER]).stdout)
+    for name, text in _STAY.items() if host.distro == "bookworm" else ():
+        host.write(f"/home/{USER}/.config/{name}", text)
+    host.run(["chown", "-R", f"{USER}:", f"/home/{USER}"])
     host.run(["loginctl", "enable-linger", USER])
     host.run(["sh", "-c", f"for i in $(seq 100); do test -S /run/user/{uid}/bus && exit; sleep 0.1; done; exit 1"])
     try:
