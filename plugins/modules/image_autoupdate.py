@@ -22,6 +22,7 @@ description:
     does not run the new image afterwards, the old image is put back and the unit is restarted on it.
   - Units that share a reference are decided together. One of them is restarted and judged first, and if any of them
     fails, all of them go back.
+  - What an earlier run left when it was interrupted is finished or undone first.
   - A container counts only if the unit that its C(PODMAN_SYSTEMD_UNIT) label names really owns its processes.
 extends_documentation_fragment:
   - podfleet.autoupdate._attributes
@@ -262,6 +263,33 @@ summary:
   returned: success and failure
   type: dict
   sample: {current: 3, pending: 0, updated: 1, rolled_back: 0, failed: 0, held: 0, pinned: 1, unknown: 0}
+repaired:
+  description:
+    - What an earlier run had left when it was interrupted, because it was killed or the host went down; one entry for each
+      unit, empty where there was none. It is repaired before anything else is done. In check mode nothing is, and the entries
+      say what a run would do.
+    - An entry with an error makes the task fail.
+  returned: success and failure
+  type: list
+  elements: dict
+  contains:
+    unit:
+      description: The unit that was to be restarted.
+      type: str
+      returned: success and failure
+      sample: web.service
+    did:
+      description:
+        - V(finished) stays on its new image, which runs well. V(undone) is as it was before the interrupted run. With
+          V(nothing) that run had not begun to move it.
+      type: str
+      returned: success and failure
+      sample: undone
+    error:
+      description: A sentence that says what is wrong with the unit now; null where it runs.
+      type: str
+      returned: success and failure
+      sample: null
 registries:
   description: What each registry was asked for.
   returned: success and failure

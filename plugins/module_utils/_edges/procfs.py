@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import typing as t
 
 from .._pure.ownership import Owner, owner_from_cgroup
 
@@ -33,3 +35,18 @@ class ProcFs:
         except OSError:
             return None
         return owner_from_cgroup(text.decode("utf-8", "replace"), self._user_manager)
+
+    def pulling(self, names: t.Collection[str]) -> bool:
+        """Whether a podman of this user pulls one of these names: killing its parent does not end it."""
+        for folder in self._root.iterdir() if names else ():
+            if not folder.name.isdigit():
+                continue
+            try:
+                if folder.stat().st_uid != os.geteuid():
+                    continue
+                words = (folder / "cmdline").read_bytes()[:_LONGEST].split(b"\0")
+            except OSError:
+                continue  # It has ended meanwhile.
+            if words[1:2] == [b"pull"] and words[-2:-1] and words[-2].decode("utf-8", "replace") in names:
+                return True
+        return False

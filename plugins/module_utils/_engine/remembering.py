@@ -47,6 +47,10 @@ class HostMemory:
         if failed:
             raise StateError("; ".join(map(str, failed)), failed[0].reason)
 
+    def events(self) -> tuple[Event, ...]:
+        """The history, as far as it is kept."""
+        return self._history.read()
+
     def who(self) -> Who:
         """Who runs this."""
         return self._history.who()

@@ -280,6 +280,11 @@ class Reason(_Code):
         "unit_down",
         "The new image failed and the old one could not be started again either. The unit needs a person.",
     )
+    INTERRUPTED = (
+        "interrupted",
+        "The run that moved the unit was interrupted (killed, or the host went down), and a later run finished it or put it"
+        " back; the history says so. Nothing is left to do.",
+    )
     INTERNAL_ERROR = (
         "internal_error",
         "The collection met something that it does not know. What it had begun was put back; please report it.",

@@ -42,6 +42,10 @@ class Dependents:
                 one for one in dependents if one in facts and facts[one].active_state == "active"
             )
 
+    def note(self, unit: str, active: t.Iterable[str]) -> None:
+        """Take over which dependents of a unit were active."""
+        self._active[unit] = frozenset(active)
+
     def of(self, unit: str) -> frozenset[str]:
         """The dependents of a unit that were active."""
         return self._active.get(unit, frozenset())

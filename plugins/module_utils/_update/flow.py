@@ -30,7 +30,9 @@ from .report import Report, Row, row_warning, unchecked_warning
 from .resolve import resolve_all, with_one_image_per_tag
 
 if t.TYPE_CHECKING:
+    from .._pure.intents import Repaired
     from .groups import Member
+    from .intent import Intents
     from .outcomes import Outcome
 
 #: Is given a way to the host's facts, references, and how many threads will ask for them.
@@ -83,16 +85,20 @@ class Update:
         self._registry: Registry | None = None
         self._links: dict[str, UnitLinks] = {}
         self._warnings: list[str] = []
+        self._repaired: tuple[Repaired, ...] = ()
+        self._intents: Intents | None = None
 
     def check(self) -> Report:
-        """Say what C(run) would do. Nothing is pulled, tagged or restarted."""
+        """Say what C(run) would do. Nothing is pulled, tagged, restarted or repaired."""
+        self._repaired = self._repair(write=False)
         discovery, decisions = self._decide(write=False)
         decisions = self._with_unit_states(discovery, decisions, must_answer=False)
         rows = [_predicted(one, decisions[one.container_id]) for one in discovery.workloads]
         return self._report(rows, check_mode=True)
 
     def run(self) -> Report:
-        """Bring every pending workload to its target."""
+        """Repair what an earlier run was interrupted in, then bring every pending workload to its target."""
+        self._repaired = self._repair(write=True)
         discovery, decisions = self._decide(write=True)
         decisions = self._with_unit_states(discovery, decisions, must_answer=True)
         outcomes = self._activate(discovery, decisions)
@@ -107,9 +113,32 @@ class Update:
             outcome = outcomes.get(one.container_id, down.get(one.unit))
             decision = decisions[one.container_id]
             rows.append(_ended(one, decision, outcome) if outcome else _unmoved(one, decision))
-        self._memory.record(rows)
+        self._memory.record(rows, intended=self._intents is not None)
         self._warnings += self._memory.warnings
         return self._report(rows, check_mode=False)
+
+    def repair(self, *, check_mode: bool = False) -> Report:
+        """Repair what an earlier run was interrupted in, and nothing else."""
+        self._repaired = self._repair(write=not check_mode)
+        self._warnings += self._memory.warnings
+        return self._report((), check_mode=check_mode)
+
+    def _repair(self, *, write: bool) -> tuple[Repaired, ...]:
+        state = self._world.memory.read()
+        if not state.intents:
+            return ()
+        # Hardly any run finds something to repair.
+        from .repair import Repair  # noqa: PLC0415
+
+        world = self._world
+        repair = Repair(world.store, world.processes, world.units, self._memory, world.memory, self._options.gate)
+        if write:
+            return repair.run(state)
+        try:
+            return repair.foresee(state)
+        except (UnitError, MissingLibraryError) as error:
+            self._warnings.append(unchecked_warning(error))
+            return ()
 
     def _decide(self, *, write: bool) -> tuple[Discovery, dict[str, Decision]]:
         options, world = self._options, self._world
@@ -191,6 +220,7 @@ class Update:
         # A check moves nothing, and most runs find nothing to move.
         from .activate import Transaction  # noqa: PLC0415
         from .gate import Gate  # noqa: PLC0415
+        from .intent import Intents  # noqa: PLC0415
         from .outcomes import Outcome  # noqa: PLC0415
 
         groups = self._groups(discovery, decisions)
@@ -202,16 +232,24 @@ class Update:
         gate = Gate(store, units, self._options.gate)
 
         failures = Failures(self._options.max_failures)
+        rollback = self._options.rollback
+        intents = self._intents = Intents(self._world.memory, self._memory.run)
+        intents.begin(groups, snapshot, units, self._links, rollback=rollback)
 
         def move(group: tuple[Member, ...]) -> dict[str, Outcome]:
             if why := failures.too_many():
                 left_alone = Outcome(Finding(Status.PENDING, Reason.MAX_FAILURES, why))
                 return {change.workload.container_id: left_alone for member in group for change in member.changes}
-            rollback = self._options.rollback
             transaction = Transaction(
                 store, units, snapshot, self._memory, gate=gate, rollback=rollback, links=self._links
             )
             outcomes = transaction.run(group)
+            rows = [
+                _ended(one, decisions[one.container_id], outcomes[one.container_id])
+                for one in discovery.workloads
+                if one.container_id in outcomes
+            ]
+            intents.ended(group, self._memory.events(rows))
             failures.note(group, outcomes)
             return outcomes
 
@@ -229,7 +267,14 @@ class Update:
                 if pulls_at_boot(row.workload.unit, self._links):
                     self._warnings.append(row_warning(row.workload, Reason.BOOT_PULLS))
         usage = self._registry.usage() if self._registry else ()
-        return Report(tuple(rows), usage, tuple(dict.fromkeys(self._warnings)), check_mode, self._memory.changed)
+        return Report(
+            tuple(rows),
+            usage,
+            tuple(dict.fromkeys(self._warnings)),
+            check_mode,
+            self._memory.changed,
+            repaired=self._repaired,
+        )
 
 
 def _unit_objection(

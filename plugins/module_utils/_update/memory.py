@@ -58,6 +58,8 @@ class Memory:
 
     def __init__(self, remembered: Remembered, options: MemoryOptions) -> None:
         self.options = options
+        #: What all that this run leaves in the history has in common.
+        self.run = uuid.uuid4().hex
         self.changed = False
         self.warnings: list[str] = []
         self._remembered = remembered
@@ -65,6 +67,10 @@ class Memory:
         self._snapshot: Snapshot | None = None
         self._kept: dict[tuple[str, str], tuple[Slot, ...]] = {}
         self._lock = threading.Lock()
+
+    def resume(self, state: State, snapshot: Snapshot) -> None:
+        """Remember for a repair, which decides nothing that holds could forbid. C(snapshot) has all images."""
+        self._state, self._snapshot = state, snapshot
 
     def begin(self, discovery: Discovery, *, write: bool) -> None:
         """Read what is remembered and apply what the caller says of holds; only C(write) writes it.
@@ -220,32 +226,44 @@ class Memory:
             if one.unit and name and (one.unit, name) not in known and (held := occupied(one.unit, name, tags)):
                 self.kept(one.unit, name, held)
 
-    def record(self, rows: t.Sequence[Row]) -> None:
-        """Write the slots, and a line of history for each unit that was changed or failed."""
+    def record(self, rows: t.Sequence[Row], *, intended: bool = False) -> None:
+        """Write a line of history for each unit that was changed or failed, then the slots; C(intended) says that intents stand.
 
-        def keeping(state: State) -> State:
+        In this order, because an intent that is left says which lines there must be, and lines say nothing of intents.
+        """
+        self.tell(self.events(rows))
+        if self._kept or intended:
+            self.close([self.run])
+
+    def tell(self, events: t.Sequence[Event]) -> None:
+        """Add to the history."""
+        if events:
+            self._write(lambda: self._remembered.add(events))
+
+    def close(self, runs: t.Collection[str]) -> None:
+        """Write the slots as they are now, and forget what these runs intended."""
+
+        def closed(state: State) -> State:
             for (unit, reference), slots in self._kept.items():
                 state = state.keeping(unit, reference, slots)
-            return state
+            return state.without_intents(runs)
 
-        if self._kept:
-            self._write(lambda: self._remembered.change(keeping))
+        self._write(lambda: self._remembered.change(closed))
+
+    def events(self, rows: t.Sequence[Row]) -> list[Event]:
+        """What the history is to tell of these rows."""
         by_unit: dict[str, list[Row]] = {}
         for row in rows:
             if row.changed or row.finding.status in _VERDICTS:
                 by_unit.setdefault(row.workload.unit or "", []).append(row)
-        if by_unit:
-            self._write(lambda: self._remembered.add(self._events(by_unit)))
-
-    def _events(self, by_unit: t.Mapping[str, t.Sequence[Row]]) -> list[Event]:
-        run, now, who = uuid.uuid4().hex, self._remembered.now(), self._remembered.who()
+        run, now, who = self.run, self._remembered.now(), self._remembered.who()
         events = []
-        for unit, rows in by_unit.items():
-            worst = min(rows, key=_badness)
+        for unit, its in by_unit.items():
+            worst = min(its, key=_badness)
             finding = worst.finding
             reason = finding.reason.value if finding.reason else None
             passages = tuple(
-                Passage(one.workload.container_name, one.workload.image, one.before, one.after) for one in rows
+                Passage(one.workload.container_name, one.workload.image, one.before, one.after) for one in its
             )
             verdict, job = finding.status.value, worst.job_result
             events.append(Event(now, run, who, unit, verdict, reason, finding.error, job, worst.duration, passages))

@@ -70,6 +70,9 @@ class Processes(t.Protocol):
     def owner(self, pid: int) -> Owner | None:
         """The unit that owns a process; None where it is gone or has none."""
 
+    def pulling(self, names: t.Collection[str]) -> bool:
+        """Whether a podman that lost its parent still pulls one of these names."""
+
 
 class Definitions(t.Protocol):
     """Files of the host that say of containers what podman does not tell."""
@@ -131,6 +134,9 @@ class Remembered(t.Protocol):
 
     def add(self, events: t.Sequence[Event]) -> None:
         """Add to the history."""
+
+    def events(self) -> tuple[Event, ...]:
+        """The history, as far as it is kept."""
 
     def who(self) -> Who:
         """Who runs this."""

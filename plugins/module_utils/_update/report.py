@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 
 from .._pure.decisions import Finding, Workload
 from .._pure.errors import MissingLibraryError, UnitError
+from .._pure.intents import NOTHING, Repaired
 from .._pure.questions import RegistryUsage
 from .._pure.reasons import PODMAN_UPDATED, Reason, Status
 from .._pure.texts import printable
@@ -81,11 +82,19 @@ class Report:
     #: Whether the task sets or lifts holds.
     holds_changed: bool = False
     user: str | None = None
+    #: What an interrupted run had left; in check mode, what would become of it.
+    repaired: tuple[Repaired, ...] = ()
 
     @property
     def changed(self) -> bool:
-        """Whether a unit was restarted, or would be, or what is held is other than before."""
-        return self.holds_changed or any(row.changed for row in self.rows)
+        """Whether a unit was restarted or repaired, or would be, or what is held is other than before."""
+        repaired = any(one.did != NOTHING for one in self.repaired)
+        return self.holds_changed or repaired or any(row.changed for row in self.rows)
+
+    @property
+    def broken(self) -> bool:
+        """Whether a repair went wrong."""
+        return any(one.error is not None for one in self.repaired)
 
     def count(self, status: Status) -> int:
         """How many rows have the status."""
@@ -94,11 +103,12 @@ class Report:
     def to_result(self, fail_on: t.Collection[str]) -> dict[str, t.Any]:
         """The whole report as the module returns it; C(fail_on) are the statuses that make it a failure."""
         return {
-            "failed": any(row.finding.status.value in fail_on for row in self.rows),
+            "failed": self.broken or any(row.finding.status.value in fail_on for row in self.rows),
             "warned": self.warnings,
             "changed": self.changed,
             "updates": [row.to_result(self.user) for row in self.rows],
             "summary": {status.value: self.count(status) for status in Status},
+            "repaired": [asdict(one) for one in self.repaired],
             "registries": [asdict(usage) for usage in self.registries],
             "table": table(_COLUMNS, [_cells(row) for row in self.rows]),
             "diff": {
@@ -111,7 +121,21 @@ class Report:
         }
 
     def sentence(self) -> str:
-        """The run in one sentence."""
+        """The run in one sentence; what was repaired comes before."""
+        return " ".join(filter(None, (self._repairs(), self._run())))
+
+    def _repairs(self) -> str:
+        if not self.repaired:
+            return ""
+        told = [
+            f"{printable(one.unit)}: {one.did}{f', but {printable(one.error)}' if one.error else ''}"
+            for one in self.repaired[:_MOST_CULPRITS]
+        ]
+        if len(self.repaired) > len(told):
+            told.append(f"and {len(self.repaired) - len(told)} more")
+        return f"An earlier run was interrupted ({', '.join(told)})."
+
+    def _run(self) -> str:
         if not self.rows:
             return "No running container takes part in updates."
         counts = [

@@ -41,6 +41,31 @@ class Tags:
         self._before = dict(self._tags)
         self._moves: dict[str, list[_Move]] = {}
 
+    def resume(self, member: Member, before: t.Mapping[str, str | None], memory: Memory) -> None:
+        """Take over what an interrupted run has moved: C(before) is where its names pointed when it began.
+
+        A name that points to neither of the two images was moved by somebody else, and stays; so does one that a hold needs.
+        """
+        for name, image_id in before.items():
+            if image_id is None:
+                self._before.pop(name, None)
+            else:
+                self._before[name] = image_id
+        targets = {change.target.name: change.target.id for change in member.changes}
+        needed = {
+            names.rejected(change.target.name, image_id)
+            for change in member.changes
+            for image_id in (change.workload.image_id, change.target.id)
+            if image_id is not None and memory.is_held(change.target.name, image_id)
+        }
+        self._moves[member.unit] = [
+            _Move(name, before[name], now or "")
+            for name in before
+            if (now := self._tags.get(name)) != before[name]
+            and name not in needed
+            and (name not in targets or now in (targets[name], None))
+        ]
+
     def moved(self, member: Member) -> bool:
         """Whether any name was moved for this member and not put back since."""
         return member.unit in self._moves

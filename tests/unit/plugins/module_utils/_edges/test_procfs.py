@@ -45,3 +45,21 @@ def test_a_file_without_end_is_not_read_to_its_end(tmp_path: pathlib.Path) -> No
 def test_this_process_has_a_file_in_the_real_table() -> None:
     owner = ProcFs().owner(os.getpid())
     assert owner is None or owner.unit.endswith((".service", ".scope"))
+
+
+def test_a_pull_that_goes_on_is_seen(tmp_path: pathlib.Path) -> None:
+    name = "quay.io/team/app@sha256:ab"
+    for pid, words in (
+        ("1", [b"podman", b"pull", b"--quiet", name.encode()]),
+        ("2", [b"podman", b"run", name.encode()]),
+        ("3", []),
+    ):
+        (tmp_path / pid).mkdir()
+        (tmp_path / pid / "cmdline").write_bytes(b"".join(word + b"\0" for word in words))
+    (tmp_path / "4").mkdir()
+    (tmp_path / "self").mkdir()
+    table = ProcFs(str(tmp_path))
+    assert table.pulling({name, "other"})
+    assert not table.pulling({"other"})
+    assert not table.pulling(())
+    assert not ProcFs().pulling({name})

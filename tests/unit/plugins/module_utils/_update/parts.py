@@ -106,7 +106,7 @@ class FakeMemory:
 
     def __init__(self) -> None:
         self.body = render_state(State())
-        self.events: list[Event] = []
+        self.history: list[Event] = []
         self.clock = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
         self.broken = False
         self.writes = 0
@@ -128,7 +128,10 @@ class FakeMemory:
     def add(self, events: t.Sequence[Event]) -> None:
         if self.broken:
             raise StateError("history.jsonl cannot be written: No space left on device")
-        self.events += read_events(b"".join(map(line, events)))
+        self.history += read_events(b"".join(map(line, events)))
+
+    def events(self) -> tuple[Event, ...]:
+        return tuple(self.history)
 
     def who(self) -> Who:
         return Who(0, "root", "anna")

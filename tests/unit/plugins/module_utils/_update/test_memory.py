@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors i
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.holds import ImageHold, UserHold
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.state import State, render_state
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.units import JobOutcome
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.parts import (
     AMD64,
     APP,
@@ -208,8 +210,23 @@ def test_nothing_is_decided_where_holds_cannot_be_read(host: Host) -> None:
     assert host.registry.questions == []
 
 
-def test_what_cannot_be_written_is_a_warning_because_the_units_are_what_they_are(host: Host) -> None:
+def test_nothing_is_moved_where_it_cannot_be_said_before(host: Host) -> None:
     host.memory.broken = True
+    with pytest.raises(StateError, match="No space left"):
+        host.update().run()
+    assert host.log == []
+
+
+def test_what_cannot_be_written_later_is_a_warning_because_the_units_are_what_they_are(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restart = host.restart
+
+    def full(units: t.Collection[str]) -> dict[str, JobOutcome]:
+        host.memory.broken = True
+        return restart(units)
+
+    monkeypatch.setattr(host, "restart", full)
     report = host.update().run()
     assert told(report) == {"app": ("rolled_back", "job_failed")}
     assert [one for one in report.warnings if one.startswith("state_invalid: ")]
@@ -218,7 +235,7 @@ def test_what_cannot_be_written_is_a_warning_because_the_units_are_what_they_are
 def test_nothing_to_do_writes_nothing(host: Host) -> None:
     host.registry.publish(V1)
     host.update().run()
-    assert (host.memory.writes, host.memory.events) == (0, [])
+    assert (host.memory.writes, host.memory.history) == (0, [])
 
 
 def test_holds_of_another_platform_do_not_count(host: Host) -> None:
@@ -239,13 +256,13 @@ def test_each_changed_or_failed_unit_is_one_event(host: Host) -> None:
     host.registry.publish(V3, "quay.io/team/quiet:1")
     host.service("quiet.service", Recipe("quiet", "quay.io/team/quiet:1"))
     host.update().check()
-    assert host.memory.events == []
+    assert host.memory.history == []
 
     host.update().run()
 
-    events = {one.unit: one for one in host.memory.events}
+    events = {one.unit: one for one in host.memory.history}
     assert sorted(events) == ["app.service", "two.service"]
-    assert len(host.memory.events) == 2
+    assert len(host.memory.history) == 2
     app, two = events["app.service"], events["two.service"]
     assert (app.verdict, app.reason, app.job_result) == ("rolled_back", "job_failed", "failed")
     assert (two.verdict, two.reason, two.job_result) == ("updated", None, "done")
@@ -259,4 +276,4 @@ def test_each_changed_or_failed_unit_is_one_event(host: Host) -> None:
     assert app.seconds is not None
 
     host.update().run()
-    assert len(host.memory.events) == 2
+    assert len(host.memory.history) == 2

@@ -64,7 +64,9 @@ def test_a_row_has_the_documented_keys(host: Host) -> None:
 def test_the_report_has_the_documented_keys_and_is_json(host: Host) -> None:
     result = host.update().run().to_result(["failed", "rolled_back"])
     again = json.loads(json.dumps(result))
-    assert set(again) == {*("failed", "warned", "changed", "updates", "summary", "registries", "table", "diff", "msg")}
+    assert set(again) == {
+        *("failed", "warned", "changed", "updates", "summary", "registries", "repaired", "table", "diff", "msg")
+    }
     assert [one["unit"] for one in again["updates"]] == ["app.service", "bad.service", "same.service"]
     assert again["summary"] == {
         **dict.fromkeys([status.value for status in Status], 0),

@@ -127,7 +127,7 @@ def test_back_is_truthful_in_check_mode_and_changes_nothing_twice(host: Host) ->
     assert told(again) == told(host.update(back=True, only=ONLY).check()) == {"app": ("current", None)}
     assert not again.changed
     assert len(host.registry.questions) == asked
-    assert [one.verdict for one in host.memory.events] == ["updated", "rolled_back"]
+    assert [one.verdict for one in host.memory.history] == ["updated", "rolled_back"]
 
 
 def test_what_was_left_is_held_and_a_newer_image_passes(host: Host) -> None:
