@@ -110,7 +110,7 @@ from ansible.errors import AnsibleLookupError
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible.arguments import credential
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible.arguments import credential_entry
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.remote_digests import remote_digests
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.settings import Access
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.credentials import Credential
@@ -146,7 +146,7 @@ class LookupModule(LookupBase):
 
 
 def _access(option: _Option, names: t.Sequence[str]) -> Access:
-    credentials = dict(_entry(one) for one in option("credentials"))
+    credentials = dict(credential_entry(one) for one in option("credentials"))
     username, password = option("username"), option("password")
     if (username is None) != (password is None):
         raise InputError("username and password are required together")
@@ -172,15 +172,3 @@ def _registry(name: str) -> str | None:
         return Reference.parse(name).registry
     except ValueError:
         return None  # Asking for it tells.
-
-
-def _entry(entry: object) -> tuple[str, Credential]:
-    if not isinstance(entry, dict) or not all(value is None or isinstance(value, str) for value in entry.values()):
-        raise InputError("credentials: each entry is a dictionary of texts")
-    unknown = set(entry) - {"registry", "username", "password", "identity_token"}
-    if unknown:
-        raise InputError(f"credentials: an entry has no {sorted(unknown)[0]}")
-    given = credential(entry)
-    if not entry.get("registry") or bool(given.password) == bool(given.identity_token) or not given.username:
-        raise InputError("credentials: an entry needs a registry, and a username with a password or an identity_token")
-    return entry["registry"], given

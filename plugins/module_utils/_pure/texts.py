@@ -8,7 +8,10 @@
 
 from __future__ import annotations
 
+import re
+
 _LONGEST = 255
+_TEMPLATE = re.compile(r"\{(?=[{%#])")
 
 
 def printable(text: str) -> str:
@@ -20,3 +23,8 @@ def printable(text: str) -> str:
 def escaped(text: str) -> str:
     """The text with every such character escaped, at its full length: for what is bounded already."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def harmless(text: object) -> str:
+    """A stranger's text that no terminal obeys, and that no release of Ansible takes for a template."""
+    return _TEMPLATE.sub("{ ", printable(str(text)))

@@ -17,6 +17,7 @@ from .._pure.errors import MissingLibraryError, UnitError
 from .._pure.intents import NOTHING, Repaired
 from .._pure.questions import RegistryUsage
 from .._pure.reasons import PODMAN_UPDATED, Reason, Status
+from .._pure.tables import table
 from .._pure.texts import printable
 
 #: A column of full digests would be wider than any terminal.
@@ -179,13 +180,6 @@ def unchecked_warning(error: UnitError | MissingLibraryError) -> str:
     if isinstance(error, MissingLibraryError):
         why = f"the Python library {error.library} is missing"
     return f"{Reason.UNITS_NOT_CHECKED.value}: {why}"
-
-
-def table(header: t.Sequence[str], rows: t.Sequence[t.Sequence[str]]) -> list[str]:
-    """Aligned lines, for people."""
-    lines = [tuple(header), *map(tuple, rows)]
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.texts import printable
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.texts import harmless, printable
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,15 @@ def test_it_is_shown(text: str, shown: str) -> None:
 @given(st.text())
 def test_nothing_of_a_terminals_is_left(text: str) -> None:
     assert printable(text).isprintable()
+
+
+@given(st.text("{}%# a\n"))
+def test_nothing_of_a_strangers_is_a_template(text: str) -> None:
+    shown = harmless(text)
+    assert shown.isprintable()
+    assert not any(sign in shown for sign in ("{{", "{%", "{#"))
+
+
+def test_what_is_no_template_is_left_alone() -> None:
+    assert harmless("{a} % {") == "{a} % {"
+    assert harmless(7) == "7"

@@ -1,0 +1,166 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""What planning and looking at a fleet are asked to do: the playbooks' variables, refused before anything starts.
+
+An empty text is «not given», because that is what a survey sends for a question that nobody answered.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+from datetime import timedelta
+
+from .._pure.errors import InputError
+from .._pure.selection import Selection
+from .._pure.texts import harmless
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_DURATION = re.compile(r"(\d{1,9})\s*([smhd]?)\Z")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=366)
+_LONGEST_TIMEOUT = 24 * 3600
+_MOST = 1_000_000
+_MOST_DIGITS = 9
+_CREDENTIAL_KEYS = frozenset({"registry", "username", "password", "identity_token"})
+
+_Read = t.Callable[[str, t.Any], t.Any]
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of a playbook. C(text) says what it is for, C(written) how it is written."""
+
+    name: str
+    written: str
+    default: t.Any
+    text: str
+    read: _Read
+
+
+def read_variables(known: t.Sequence[Variable], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Every variable's value, the default where it is not given: null, an empty text, or nothing at all.
+
+    Raises:
+        InputError: One cannot be meant; the message names it.
+    """
+    names = {one.name for one in known}
+    strange = sorted(set(given) - names)
+    if strange:
+        raise InputError(f"{harmless(strange[0])}: there is no such variable")
+    return {
+        one.name: one.default
+        if (value := given.get(one.name)) is None or (isinstance(value, str) and not value.strip())
+        else one.read(one.name, value)
+        for one in known
+    }
+
+
+def _text(name: str, value: t.Any) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise InputError(f"{name}: {harmless(value)!r} is not a text of one line")
+    return str.__str__(value).strip()
+
+
+def _bool(name: str, value: t.Any) -> bool:
+    found = value if isinstance(value, bool) else _WORDS.get(str(value).strip().lower())
+    if found is None:
+        raise InputError(f"{name}: {harmless(value)!r} is neither true nor false")
+    return found
+
+
+def _number(most: int, least: int = 0) -> _Read:
+    def read(name: str, value: t.Any) -> int:
+        text = "" if isinstance(value, bool) else str(value).strip()
+        if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and least <= int(text) <= most):
+            raise InputError(f"{name}: {harmless(value)!r} is no number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _choice(*choices: str) -> _Read:
+    def read(name: str, value: t.Any) -> str:
+        if str(value).strip() not in choices:
+            raise InputError(f"{name}: {harmless(value)!r} is none of {', '.join(choices)}")
+        return str(value).strip()
+
+    return read
+
+
+def _duration(name: str, value: t.Any) -> int:
+    """Seconds."""
+    found = None if isinstance(value, bool) else _DURATION.match(str(value).strip().lower())
+    lasts = timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else timedelta()
+    if not _SHORTEST <= lasts <= _LONGEST:
+        raise InputError(f"{name}: {harmless(value)!r} is no time from 1m to 366d, such as 90m, 24h or 7d")
+    return int(lasts.total_seconds())
+
+
+def _patterns(name: str, value: t.Any) -> list[str]:
+    parts = value.replace("\n", ",").split(",") if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
+        raise InputError(f"{name}: write a list of patterns, such as [unit:web*]")
+    patterns = [str.__str__(part).strip() for part in parts if part.strip()]
+    try:
+        Selection.parse(patterns, ())
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    return patterns
+
+
+def _credentials(name: str, value: t.Any) -> list[dict[str, str]]:
+    """Checked in shape only, and never shown; who asks a registry reads them."""
+    if not isinstance(value, (list, tuple)) or not all(isinstance(one, t.Mapping) for one in value):
+        raise InputError(f"{name}: write a list of dictionaries, as the module's credentials")
+    for one in value:
+        if not set(one) <= _CREDENTIAL_KEYS or not one.get("registry"):
+            raise InputError(f"{name}: each entry has registry, and username with password, or identity_token")
+    return [dict(one) for one in value]
+
+
+_HOSTS = Variable("rollout_hosts", "pattern", "all", "Which hosts take part, as a play's C(hosts).", _text)
+_COMMON = (
+    _HOSTS,
+    Variable("rollout_scope", "V(system) or V(all)", "system", "Whose containers: root's, or those of users too.",
+             _choice("system", "all")),
+    Variable("rollout_only", "list of patterns", [], "The C(only) of M(image_autoupdate), or a text with commas.", _patterns),
+    Variable("rollout_exclude", "list of patterns", [], "The C(exclude) of M(image_autoupdate), likewise.", _patterns),
+    Variable("rollout_resolver", "V(host) or V(controller)", "host",
+             "Who asks the registries: few of the hosts, which have registries.conf and credentials, or the controller.",
+             _choice("host", "controller")),
+    Variable("rollout_credentials", "list of dictionaries", [],
+             "The C(credentials) of M(image_digest_info), for whoever asks.", _credentials),
+    Variable("rollout_authfile", "path", None, "The C(authfile) of M(image_digest_info), there.", _text),
+    Variable("rollout_validate_certs", "boolean", None, "The C(validate_certs) of M(image_digest_info).", _bool),
+    Variable("rollout_ca_path", "path", None, "The C(ca_path) of M(image_digest_info).", _text),
+    Variable("rollout_registry_timeout", "seconds", 30, "How long one request to a registry may take.",
+             _number(_LONGEST_TIMEOUT, 1)),
+    Variable("rollout_request_budget", "number", None, "How many counted C(GET)s one registry may be asked for by one host.",
+             _number(_MOST)),
+)  # fmt: skip
+
+#: What playbooks/plan.yml reads.
+PLAN = (
+    Variable("plan_file", "path on the controller", None, "Where the plan is written, readable by its owner only.", _text),
+    Variable("plan_expires", "time, such as V(90m) or V(7d)", 86_400, "How long the plan may be used.", _duration),
+    Variable("plan_artifact", "boolean", True, "Whether the plan's targets become an artifact of the job (C(set_stats)).",
+             _bool),
+    *_COMMON,
+)  # fmt: skip
+
+#: What playbooks/status.yml reads.
+STATUS = (
+    Variable("plan_file", "path on the controller", None,
+             "The plan to judge by, an expired one too; without it, the registries are asked.", _text),
+    Variable("status_file", "path on the controller", None, "Where the status is written, as JSON.", _text),
+    Variable("status_fail", "boolean", True, "Whether the job fails where the fleet is not converged.", _bool),
+    *_COMMON,
+)  # fmt: skip
+
+PLAYBOOKS: t.Mapping[str, tuple[Variable, ...]] = {"plan": PLAN, "status": STATUS}

@@ -1,0 +1,97 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the collection's playbooks by their full names, also over hosts that only answer what another host told."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import COLLECTION, ROOT, Ansible
+
+_TIMEOUT = 300.0
+_RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Book:
+    """A playbook's end."""
+
+    rc: int
+    output: str
+
+    @property
+    def squeezed(self) -> str:
+        """All that was printed, without the lines that Ansible breaks as it likes."""
+        return " ".join(self.output.split())
+
+    def succeeded(self) -> Book:
+        """The run itself, which must be a success."""
+        assert self.rc == 0, self.output[-8000:]
+        return self
+
+    def failed(self) -> str:
+        """What was printed by a run that must be a failure."""
+        assert self.rc != 0, self.output[-8000:]
+        return self.squeezed
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """Tasks that changed something, by host."""
+        return {found[1]: int(found[2]) for found in _RECAP.finditer(self.output)}
+
+
+def run(
+    ansible: Ansible,
+    playbook: str,
+    hosts: Sequence[str],
+    variables: Mapping[str, Any],
+    *,
+    options: Sequence[str] = (),
+    inventories: Sequence[Path] = (),
+) -> Book:
+    """One of the collection's playbooks on some hosts."""
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    given = [f"-i{one}" for one in (ansible.inventory, *inventories)]
+    extra = json.dumps({"rollout_hosts": ",".join(hosts), **variables})
+    done = subprocess.run(
+        [program, f"{COLLECTION}.{playbook}", *given, f"-e{extra}", *options],
+        cwd=ROOT,
+        env={"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **os.environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT,
+        check=False,
+    )
+    output = done.stdout + done.stderr
+    assert "Traceback" not in output, output[-8000:]
+    return Book(done.returncode, output)
+
+
+def recorded(folder: Path, told: Mapping[str, Mapping[str, Any]], *, silent: Sequence[str] = ()) -> Path:
+    """An inventory of hosts that answer every module with what was recorded, and of some that nobody can reach.
+
+    Ansible does to them all that it does to any host; only the Python that runs the module there is one that prints.
+    """
+    hosts: dict[str, Any] = {}
+    for host, answer in told.items():
+        program = folder / f"{host}.python"
+        program.write_text(f"#!/bin/sh\nprintf '%s\\n' {shlex.quote(json.dumps(answer))}\n", encoding="utf-8")
+        program.chmod(0o755)
+        hosts[host] = {"ansible_connection": "local", "ansible_python_interpreter": str(program)}
+    for host in silent:
+        # A port of the discard service, where nobody listens.
+        hosts[host] = {"ansible_host": "127.0.0.1", "ansible_port": 9, "ansible_ssh_common_args": "-oConnectTimeout=5"}
+    inventory = folder / "recorded.yml"
+    inventory.write_text(json.dumps({"recorded": {"hosts": hosts}}), encoding="utf-8")
+    return inventory

@@ -1,0 +1,118 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lookup image_targets: real registries on sockets, one HEAD where the fleet knows the answer."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+
+pytest.importorskip("ansible")
+
+import yaml
+from ansible import constants
+from ansible.errors import AnsibleLookupError
+
+from ansible_collections.podfleet.autoupdate.plugins.lookup import image_targets
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.manifests import digest_of
+from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._edges.servers import (
+    DIGEST,
+    MANIFEST,
+    SECRET,
+    Asked,
+    Reply,
+    Server,
+    index_of,
+    manifest,
+)
+
+_NAME = "podfleet.autoupdate.image_targets"
+
+
+@pytest.fixture(autouse=True)
+def no_files(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No credentials of whoever runs this."""
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "none.json"))
+
+
+def _look_up(*terms: t.Any, **options: t.Any) -> list[dict[str, t.Any]]:
+    # What Ansible's loader does; the loader itself would take over all imports of collections in this process.
+    constants.config.initialize_plugin_configuration_definitions(
+        "lookup", _NAME, yaml.safe_load(image_targets.DOCUMENTATION)["options"]
+    )
+    plugin = image_targets.LookupModule()
+    plugin._load_name = _NAME
+    return plugin.run(list(terms), {}, **{"validate_certs": False, **options})
+
+
+def _call(*names: str, **known: t.Any) -> dict[str, t.Any]:
+    return {"names": list(names), "of": "linux/amd64", "known": known}
+
+
+_INDEX = index_of(("linux/arm64", "sha256:" + "0f" * 32), ("linux/amd64", DIGEST))
+
+
+def _serve(asked: Asked) -> Reply:
+    if "/gone/" in asked.path:
+        return Reply(404)
+    body = MANIFEST if asked.path.endswith(DIGEST) else _INDEX
+    return manifest(body, digest_of(body))
+
+
+def test_what_the_fleet_knows_costs_one_head_and_what_it_does_not_is_opened() -> None:
+    with Server(_serve) as server:
+        names = [f"{server.address}/team/{name}:1" for name in ("known", "new", "gone/x")]
+        (told,) = _look_up(_call(*names, **{names[0]: [digest_of(_INDEX)]}))
+        assert sorted(server.methods) == ["GET", "GET", "HEAD", "HEAD", "HEAD"]
+        known, new, gone = told["images"]
+    assert told["item"]["names"] == names
+    assert (known["status"], known["remote"]["digest"], known["remote"]["id"]) == ("current", digest_of(_INDEX), None)
+    assert (new["status"], new["remote"]["platform_digest"], new["remote"]["size"]) == ("missing", DIGEST, 42)
+    assert (gone["status"], gone["reason"], gone["remote"]) == ("unknown", "not_found", None)
+    (usage,) = told["registries"]
+    # And one attempt that found no TLS.
+    assert (usage["registry"], usage["requests"], usage["manifest_gets"]) == (server.address, 6, 2)
+
+
+def test_what_is_no_reference_of_a_registry_is_unknown_and_asks_nobody() -> None:
+    (told,) = _look_up(_call("web:1", "Upper"))
+    assert [(one["status"], one["reason"]) for one in told["images"]] == [
+        ("unknown", "short_name"),
+        ("unknown", "bad_reference"),
+    ]
+    assert _look_up() == []
+    assert _look_up(_call())[0]["images"] == []
+
+
+def test_credentials_open_a_registry_and_a_budget_closes_it() -> None:
+    def locked(asked: Asked) -> Reply:
+        if asked.authorization is None:
+            return Reply(401, {"WWW-Authenticate": 'Basic realm="x"'})
+        return _serve(asked)
+
+    with Server(locked) as server:
+        name = f"{server.address}/team/app:1"
+        credentials = [{"registry": server.address, "username": "someone", "password": SECRET}]
+        assert _look_up(_call(name))[0]["images"][0]["reason"] == "auth_required"
+        assert _look_up(_call(name), credentials=credentials)[0]["images"][0]["remote"]["platform_digest"] == DIGEST
+        (poor,) = _look_up(_call(name), credentials=credentials, request_budget=0)
+        assert poor["images"][0]["reason"] == "request_budget"
+
+
+@pytest.mark.parametrize(
+    ("term", "options"),
+    [
+        ("quay.io/x:1", {}),
+        ({"names": "x", "of": "linux/amd64"}, {}),
+        ({"names": ["quay.io/x:1"], "of": "x"}, {}),
+        ({"names": ["quay.io/x:1"], "of": "linux/amd64"}, {"timeout": 0}),
+        ({"names": ["quay.io/x:1"], "of": "linux/amd64"}, {"ca_path": "/nowhere/ca.pem"}),
+        ({"names": ["quay.io/x:1"], "of": "linux/amd64"}, {"credentials": [{"registry": "quay.io", "colour": "x"}]}),
+    ],
+)
+def test_misuse_is_named(term: object, options: dict[str, t.Any]) -> None:
+    with pytest.raises(AnsibleLookupError, match=r"^image_targets: "):
+        _look_up(term, **options)
