@@ -103,7 +103,7 @@ _WIPE = """if [ -e /etc/systemd/system/podfleet-autoupdate.timer ]; then
     systemctl disable --now podfleet-autoupdate.timer > /dev/null 2>&1
 fi
 rm -rf /etc/systemd/system/podfleet-autoupdate.* /usr/local/lib/podfleet-autoupdate \\
-    /etc/podfleet-autoupdate/timer.json /etc/podfleet-autoupdate/replaced-units \\
+    /etc/podfleet-autoupdate/timer.json /etc/podfleet-autoupdate/replaced-units /etc/podfleet-autoupdate/users \\
     /etc/systemd/system/podman-auto-update.*.d/podfleet-autoupdate.conf
 marker='^# Managed by podfleet.autoupdate.container_units'
 files=$(grep -ls "$marker" /etc/systemd/system/*.service /etc/containers/systemd/* /etc/podfleet-autoupdate/kube/*)

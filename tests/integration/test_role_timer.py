@@ -150,4 +150,4 @@ def test_what_cannot_be_meant_is_refused(host: Host, ansible: Ansible, variables
 def test_a_hosts_settings_are_checked_before_they_replace_others(host: Host, ansible: Ansible) -> None:
     _timer(ansible, host, settings={"parallel": 2}).succeeded()
     _timer(ansible, host, settings={"parallel": 0.5}).failed()
-    assert json.loads(host.read(_SETTINGS)) == {"parallel": 2}
+    assert json.loads(host.read(_SETTINGS)) == {"follow": "registry", "parallel": 2}

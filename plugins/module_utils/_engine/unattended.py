@@ -58,6 +58,7 @@ def main(words: t.Sequence[str], say: t.Callable[[str], None]) -> int:
         asked = read_words(words)
         wanted = parse_settings(_read(asked.path), asked.path)
         _must_have_libraries()
+        _must_be_possible(wanted, asked.path)
         if asked.validate:
             return DONE
         user = accounts.current().name if os.geteuid() else None
@@ -72,6 +73,11 @@ def main(words: t.Sequence[str], say: t.Callable[[str], None]) -> int:
         say(f"{_ERROR}{error.reason.value}: {error}")
         return UNABLE
     return _tell(report, wanted.fail_on, say)
+
+
+def _must_be_possible(wanted: TimerSettings, where: str) -> None:
+    if wanted.follow == PLAN:
+        raise InputError(f"{where}: follow may be {REGISTRY} only, as yet")
 
 
 def parse_settings(body: bytes, where: str) -> TimerSettings:
