@@ -32,6 +32,7 @@ extends_documentation_fragment:
   - podfleet.autoupdate._gate
   - podfleet.autoupdate._admission
   - podfleet.autoupdate._pace
+  - podfleet.autoupdate._lock
   - podfleet.autoupdate._memory
   - podfleet.autoupdate._credentials
 attributes:
@@ -364,6 +365,7 @@ def main() -> t.NoReturn:
             **arguments.GATE,
             **arguments.ADMISSION,
             **arguments.PACE,
+            **arguments.LOCK,
             **arguments.CREDENTIALS,
             **arguments.MEMORY,
             "rollback": {"type": "bool", "default": True},

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - podfleet.autoupdate._attributes
   - podfleet.autoupdate._attributes.actiongroup_autoupdate
   - podfleet.autoupdate._credentials
+  - podfleet.autoupdate._lock
 attributes:
   check_mode:
     support: full
@@ -333,6 +334,7 @@ def main() -> t.NoReturn:
     module = AnsibleModule(
         argument_spec={
             **arguments.CREDENTIALS,
+            **arguments.LOCK,
             "name": {"type": "list", "elements": "str", "required": True},
             "policy": {"type": "str", "default": "missing"},
             "platform": {"type": "str"},
@@ -349,7 +351,7 @@ def main() -> t.NoReturn:
     def body() -> dict[str, t.Any]:
         given = {
             key: module.params[key]
-            for key in ("policy", "platform", "retries", "timeout", "parallel", "registry_timeout")
+            for key in ("policy", "platform", "retries", "timeout", "parallel", "registry_timeout", "lock_timeout")
         }
         settings = PullSettings(
             names=tuple(module.params["name"]),

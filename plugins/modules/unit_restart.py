@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - podfleet.autoupdate._attributes.actiongroup_autoupdate
   - podfleet.autoupdate._scope
   - podfleet.autoupdate._gate
+  - podfleet.autoupdate._lock
 attributes:
   check_mode:
     support: full
@@ -184,6 +185,7 @@ def main() -> t.NoReturn:
         argument_spec={
             **arguments.SCOPE,
             **arguments.GATE,
+            **arguments.LOCK,
             "name": {"type": "list", "elements": "str", "required": True, "aliases": ["unit"]},
             "condition": {"type": "str", "choices": ["stale", "always"], "default": "stale"},
             "timeout": {"type": "int", "default": 180},

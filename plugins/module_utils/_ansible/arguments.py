@@ -58,6 +58,9 @@ PACE: dict[str, t.Any] = {
     "request_budget": {"type": "int"},
 }
 
+#: Twin: doc_fragments/_lock.py.
+LOCK: dict[str, t.Any] = {"lock_timeout": {"type": "int", "default": 120}}
+
 #: Twin: doc_fragments/_credentials.py.
 CREDENTIALS: dict[str, t.Any] = {
     "authfile": {"type": "path"},
@@ -161,6 +164,7 @@ _SAME = (
     "max_failures",
     "allow_unsafe_rollback",
     "trust_labels",
+    "lock_timeout",
 )
 
 
@@ -189,4 +193,5 @@ def restart_settings(params: t.Mapping[str, t.Any]) -> Settings:
         settle=params["settle"],
         wait_healthy=params["wait_healthy"],
         health_command=tuple(params["health_command"] or ()),
+        lock_timeout=params["lock_timeout"],
     )

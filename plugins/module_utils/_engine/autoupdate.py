@@ -11,6 +11,8 @@ from __future__ import annotations
 import typing as t
 
 from .._edges.podman import FirstLook
+from .._edges.second_engine import SecondEngine
+from .alone import alone
 from .settings import Settings, must_be_owner, must_be_usable
 
 if t.TYPE_CHECKING:
@@ -22,13 +24,19 @@ def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
 
     Raises:
         InputError: A setting is unusable.
+        BusyError: Another run, or podman's own, did not end in time; nothing was changed.
         EngineError: The host could not be looked at; nothing was changed.
         MissingLibraryError: dbus-python or requests is needed and not there.
     """
     must_be_owner(settings)
     must_be_usable(settings)
-    begun = FirstLook()
-    # podman is at work by now: importing the rest takes about as long, most of all where Ansible has just sent it.
-    from .updating import update  # noqa: PLC0415
+    with alone(settings.caller, settings.lock_timeout, check_mode=check_mode):
+        begun = FirstLook()
+        second = SecondEngine(settings.lock_timeout)
+        if not check_mode and second.running() is not None:
+            second.wait()
+            begun = FirstLook()
+        # podman is at work by now: importing the rest takes about as long, most of all where Ansible has just sent it.
+        from .updating import update  # noqa: PLC0415
 
-    return update(settings, begun, check_mode=check_mode)
+        return update(settings, begun, check_mode=check_mode)

@@ -17,6 +17,7 @@ from .._edges.credentials import CredentialFiles
 from .._edges.podman_pull import PodmanTransfers
 from .._edges.podman_store import PodmanStore
 from .._edges.state import StateFile
+from .._edges.store_lock import StoreLock
 from .._images.pull import Options, Pull, World
 from .._images.pull_report import PullReport
 from .._pure.disk_space import Headroom
@@ -29,6 +30,7 @@ from .._pure.signature_policy import SignaturePolicy
 from .._pure.state import State
 from .joining import registry_client
 from .settings import (
+    LOCK_SECONDS,
     LONGEST_TIMEOUT,
     REGISTRY_SECONDS,
     REGISTRY_WIDTH,
@@ -50,7 +52,7 @@ _MOST_RETRIES = 100
 class PullSettings:
     """What a caller may set. C(timeout) bounds each image's transfer, in seconds; C(retries) is None for podman's own.
 
-    C(registry_timeout) bounds one request to a registry, in seconds.
+    C(registry_timeout) bounds one request to a registry, in seconds, C(lock_timeout) the wait for other runs.
     """
 
     names: tuple[str, ...]
@@ -62,6 +64,7 @@ class PullSettings:
     timeout: float = 3600.0
     parallel: int = 3
     registry_timeout: float = REGISTRY_SECONDS
+    lock_timeout: float = LOCK_SECONDS
     access: Access = field(default_factory=Access)
 
 
@@ -70,6 +73,7 @@ def pull(settings: PullSettings, *, check_mode: bool) -> PullReport:
 
     Raises:
         InputError: A setting is unusable.
+        BusyError: Another run did not end in time; nothing was changed.
         EngineError: The host could not be looked at; nothing was changed.
         MissingLibraryError: requests is needed and not there.
     """
@@ -87,7 +91,13 @@ def pull(settings: PullSettings, *, check_mode: bool) -> PullReport:
             settings.access, files, host.registries, REGISTRY_WIDTH, timeout=settings.registry_timeout
         )
 
-    run = Pull(World(PodmanStore(transfers), registry, HostSources(), HostRules()), options)
+    lock = StoreLock("image_pull")
+    glanced = lock.glance()
+
+    def alone() -> t.ContextManager[bool]:
+        return lock.held(settings.lock_timeout, glanced)
+
+    run = Pull(World(PodmanStore(transfers), registry, HostSources(), HostRules(), alone), options)
     report = run.check(settings.names) if check_mode else run.run(settings.names)
     return replace(report, warnings=(*report.warnings, *files.warnings()))
 
@@ -97,6 +107,7 @@ def _options(settings: PullSettings) -> Options:
         raise InputError("name is empty, so nothing would be pulled; it must hold at least one image")
     must_be_in_range("timeout", settings.timeout, LONGEST_TIMEOUT)
     must_be_in_range("registry_timeout", settings.registry_timeout, LONGEST_TIMEOUT)
+    must_be_in_range("lock_timeout", settings.lock_timeout, LONGEST_TIMEOUT, least=0)
     must_be_in_range("parallel", settings.parallel, WIDEST)
     if settings.retries is not None:
         must_be_in_range("retries", settings.retries, _MOST_RETRIES, least=0)

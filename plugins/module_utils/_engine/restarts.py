@@ -13,11 +13,13 @@ import typing as t
 
 from .._edges.definitions import Definitions
 from .._edges.podman import Podman
+from .._edges.second_engine import SecondEngine
 from .._pure.errors import InputError
 from .._pure.ownership import is_service_name
 from .._pure.texts import printable
 from .._update.gate import Gate
 from .._update.restart import Condition, Restarting, RestartRow
+from .alone import alone
 from .joining import gate_options, process_table, service_manager
 from .settings import Settings, must_be_owner, must_be_usable
 
@@ -35,6 +37,7 @@ def restart_units(
 
     Raises:
         InputError: A name or setting is unusable; nothing was done.
+        BusyError: Another run, or podman's own, did not end in time; nothing was changed.
         EngineError: The host could not be looked at; nothing was changed.
         MissingLibraryError: dbus-python is needed and not there.
     """
@@ -42,6 +45,9 @@ def restart_units(
     must_be_usable(settings)
     wanted = checked_names(unit_names)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(alone("unit_restart", settings.lock_timeout, check_mode=check_mode))
+        if not check_mode:
+            SecondEngine(settings.lock_timeout).wait()
         podman = Podman()
         bus = service_manager(settings, stack)
 

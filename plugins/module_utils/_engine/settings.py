@@ -26,6 +26,9 @@ LONGEST_TIMEOUT = 24 * 3600
 WIDEST = 100
 _MOST_HOLDS = 1000
 LONGEST_SETTLE = 3600
+#: How long a run waits for others, in seconds, unless it is told; the timer's has nobody waiting for it.
+LOCK_SECONDS = 120.0
+PATIENT_LOCK_SECONDS = 300.0
 SYSTEM_NEEDS_ROOT = "scope system means root's containers: run as root, in Ansible with become: true"
 
 
@@ -50,6 +53,9 @@ class Settings:
 
     C(timeout) bounds a restart, C(settle) is how long a unit must run well; in seconds. C(limit) is how many units may be
     restarted, C(max_failures) how many may fail before nothing more is begun; None: any number.
+
+    C(lock_timeout) is how long other runs, and C(podman auto-update), are waited for, in seconds; C(caller) is what they are
+    told of this one.
 
     C(user) is the user whose units they are; None for the system's. The process that runs must be that user's, or root's.
     """
@@ -78,6 +84,8 @@ class Settings:
     max_failures: int | None = None
     allow_unsafe_rollback: bool = False
     trust_labels: bool = False
+    lock_timeout: float = LOCK_SECONDS
+    caller: str = "image_autoupdate"
     access: Access = field(default_factory=Access)
 
 
@@ -99,6 +107,7 @@ def must_be_usable(settings: Settings) -> None:
     """
     for name, most in (("timeout", LONGEST_TIMEOUT), ("parallel", WIDEST), ("registry_parallel", WIDEST)):
         must_be_in_range(name, getattr(settings, name), most)
+    must_be_in_range("lock_timeout", settings.lock_timeout, LONGEST_TIMEOUT, least=0)
     must_be_a_gate(settings.settle, settings.health_command)
     for name, given in (("limit", settings.limit), ("max_failures", settings.max_failures)):
         if given is not None and given < 1:

@@ -26,7 +26,7 @@ from .._pure.errors import EngineError, InputError, MissingLibraryError
 from .._pure.policies import Policy
 from .._pure.reasons import Status
 from .autoupdate import autoupdate
-from .settings import Access, Settings
+from .settings import PATIENT_LOCK_SECONDS, Access, Settings
 
 if t.TYPE_CHECKING:
     from .._update.report import Report
@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
 #: Nothing failed; something did, and the report says what; nothing could be done; the settings are of no use (sysexits.h).
 DONE, FAILED, UNABLE, MISCONFIGURED = 0, 1, 2, 78
 #: Credentials are for files; holds, the way back and other people's containers are for somebody who watches.
-_NOT_FOR_A_TIMER = ("access", "holds", "lift_holds", "back", "scope", "user")
+_NOT_FOR_A_TIMER = ("access", "holds", "lift_holds", "back", "scope", "user", "caller")
 _KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 _LIBRARIES = ("dbus", "requests")
 _LONGEST = 1024 * 1024
@@ -114,7 +114,8 @@ def parse_settings(body: bytes, where: str) -> TimerSettings:
         else:
             names = ", ".join(sorted([*known, *access, "fail_on", "follow"]))
             raise InputError(f"{where}: there is no setting {name[:64]!r}; there are {names}")
-    return TimerSettings(replace(Settings(access=Access(**reach)), **given), fail_on, follow)
+    usual = Settings(access=Access(**reach), lock_timeout=PATIENT_LOCK_SECONDS, caller="the host's own engine")
+    return TimerSettings(replace(usual, **given), fail_on, follow)
 
 
 def _like(where: str, name: str, value: object, example: object) -> t.Any:

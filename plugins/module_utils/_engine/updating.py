@@ -14,6 +14,8 @@ from dataclasses import replace
 from .._edges.credentials import CredentialFiles
 from .._edges.definitions import Definitions
 from .._edges.podman import FirstLook, Podman
+from .._edges.second_engine import SecondEngine, enabled
+from .._pure.reasons import Reason
 from .._pure.selection import Selection
 from .._update.flow import Options, Update, World
 from .._update.memory import MemoryOptions
@@ -37,7 +39,14 @@ def update(settings: Settings, begun: FirstLook, *, check_mode: bool) -> Report:
         podman = Podman(authfiles=files.for_podman, verify_tls=settings.access.validate_certs, begun=begun)
         registries, bus = Registries(settings.access, files), service_manager(settings, stack)
         world = World(
-            podman, process_table(settings), registries.connect, bus, registries.begin, HostMemory(), Definitions(bus)
+            podman,
+            process_table(settings),
+            registries.connect,
+            bus,
+            registries.begin,
+            HostMemory(),
+            Definitions(bus),
+            SecondEngine(settings.lock_timeout),
         )
         whole = Update(
             world,
@@ -57,4 +66,17 @@ def update(settings: Settings, begun: FirstLook, *, check_mode: bool) -> Report:
             ),
         )
         report = whole.check() if check_mode else whole.run()
-        return replace(report, warnings=(*report.warnings, *files.warnings()), user=settings.user)
+        warnings = (*report.warnings, *files.warnings(), *_two_engines(settings))
+        return replace(report, warnings=warnings, user=settings.user)
+
+
+def _two_engines(settings: Settings) -> list[str]:
+    """A warning where podman's own updates are enabled for the same containers."""
+    units = enabled(user=settings.user is not None)
+    if not units:
+        return []
+    whose = f"{settings.user}'s" if settings.user else "this host's"
+    return [
+        f"{Reason.SECOND_ENGINE.value}: {' and '.join(units)} of {whose} service manager update the same containers;"
+        " let only one engine look after them"
+    ]

@@ -60,12 +60,16 @@ class Options:
 
 @dataclass(frozen=True)
 class World:
-    """The edges. C(registry) is called only where there is something to ask."""
+    """The edges. C(registry) is called only where there is something to ask.
+
+    C(alone) is held while something is changed; it gives whether nobody else changed anything since the run began.
+    """
 
     store: Store
     registry: t.Callable[[HostFacts], Registry]
     sources: Sources
     rules: Rules
+    alone: t.Callable[[], t.ContextManager[bool]]
 
 
 @dataclass(frozen=True)
@@ -102,9 +106,22 @@ class Pull:
     def _run(self, names: t.Sequence[str], *, check_mode: bool) -> PullReport:
         self._look()
         plans = self._plan(tuple(dict.fromkeys(names)))
-        rows = self._predict(plans) if check_mode else self._rows.completed(self._transfer(plans))
+        if check_mode:
+            rows = self._predict(plans)
+        elif not any(isinstance(plan.step, (Fetch, Bring)) for plan in plans):
+            rows = self._rows.completed(self._transfer(plans))
+        else:
+            rows = self._changed(names, plans)
         usage = self._client.usage() if self._client else ()
         return PullReport(tuple(rows), usage, check_mode)
+
+    def _changed(self, names: t.Sequence[str], plans: t.Sequence[_Plan]) -> list[Row]:
+        """Transfer what was planned, alone; what was planned while others were at work is planned anew."""
+        with self._world.alone() as undisturbed:
+            if not undisturbed:
+                self._look()
+                plans = self._plan(tuple(dict.fromkeys(names)))
+            return self._rows.completed(self._transfer(plans))
 
     def _look(self) -> None:
         store = self._world.store

@@ -48,6 +48,10 @@ class StateError(EngineError):
         super().__init__(message, reason)
 
 
+class BusyError(EngineError):
+    """Somebody else works on the same containers, and did not end in time."""
+
+
 class InputError(ValueError):
     """A parameter is unusable; nothing was done."""
 

@@ -226,7 +226,16 @@ class Reason(_Code):
         "no_journal",
         "The journal took no entry of what was done; the history file has it. See systemctl status systemd-journald.",
     )
-    LOCK_BUSY = ("lock_busy", "Another run of this collection works on this host. Run again when it has ended.")
+    LOCK_BUSY = (
+        "lock_busy",
+        "Another run of this collection works on the same containers; the message says which. Run again when it has ended,"
+        " or wait longer with lock_timeout.",
+    )
+    SECOND_ENGINE = (
+        "second_engine",
+        "podman auto-update works on the same containers, did so during this run, or is enabled to. Only one engine should look"
+        " after a host: disable podman-auto-update.timer and podman-auto-update.service, or leave these units to podman.",
+    )
     BY_ID = ("by_id", "An image that is named by its ID cannot be asked of a registry. Name it by its reference.")
     TAG_MOVED = (
         "tag_moved",

@@ -23,6 +23,7 @@ from .._pure.health import Expected, ExpectedContainer, Failure, job_failure
 from .._pure.reasons import Reason, Status
 from .._pure.records import Snapshot
 from .._pure.units import JobOutcome, UnitLinks
+from .beside import Beside
 from .dependents import Dependents
 from .gate import Gate
 from .groups import Change, Member, form_groups
@@ -46,6 +47,7 @@ class Transaction:
         memory: Memory,
         *,
         gate: Gate,
+        beside: Beside,
         rollback: bool,
         links: t.Mapping[str, UnitLinks] | None = None,
     ) -> None:
@@ -57,6 +59,7 @@ class Transaction:
         self._links = links or {}
         self._tags = Tags(store, snapshot)
         self._gate = gate
+        self._beside = beside
         self._dependents = Dependents(units)
         self._started = time.monotonic()
         self._jobs: dict[str, JobOutcome] = {}
@@ -69,8 +72,9 @@ class Transaction:
         members: list[Member] = []
         try:
             members += self._stage(group)
-            if members:
-                self._activate_in_turn(members)
+            ready = self._undisturbed(members)
+            if ready:
+                self._activate_in_turn(ready)
         except Exception as error:  # noqa: BLE001 (a defect of ours must not leave a unit half moved, nor hide other rows)
             self._recover(members or group, error)
         finally:
@@ -124,6 +128,12 @@ class Transaction:
         if staged.reason is Reason.SAME_CONTENT:
             self._tags.drop(t.cast("str", change.workload.image_id), t.cast("str", change.target.pull))
         return None
+
+    def _undisturbed(self, members: t.Sequence[Member]) -> list[Member]:
+        """The members that nobody else has moved meanwhile; what became of the others is noted."""
+        outcomes = self._beside.outcomes(members) if members else {}
+        self._outcomes.update(outcomes)
+        return [one for one in members if not any(each.workload.container_id in outcomes for each in one.changes)]
 
     # Activate.
 

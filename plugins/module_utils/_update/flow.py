@@ -23,9 +23,10 @@ from .._pure.selection import Selection
 from .._pure.texts import printable
 from .._pure.units import UnitFacts, UnitLinks
 from .admission import Failures, hold_beyond, hold_what_drags, hold_what_has_no_way_back, pulls_at_boot
+from .beside import Beside, Nobody
 from .discover import Discovery, Trust, discover, with_all_images
 from .memory import Memory, MemoryOptions
-from .protocols import Definitions, Processes, Registry, Remembered, Store, Units
+from .protocols import Definitions, Others, Processes, Registry, Remembered, Store, Units
 from .report import Report, Row, row_warning, unchecked_warning
 from .resolve import resolve_all, with_one_image_per_tag
 
@@ -73,6 +74,7 @@ class World:
     begin: Begin
     memory: Remembered
     definitions: Definitions
+    others: Others = field(default_factory=Nobody)
 
 
 class Update:
@@ -230,6 +232,7 @@ class Update:
         snapshot = with_all_images(discovery.snapshot, store)
         self._memory.learn(discovery.workloads, snapshot)
         gate = Gate(store, units, self._options.gate)
+        beside = Beside(self._world.others, self._world.processes, store)
 
         failures = Failures(self._options.max_failures)
         rollback = self._options.rollback
@@ -241,7 +244,7 @@ class Update:
                 left_alone = Outcome(Finding(Status.PENDING, Reason.MAX_FAILURES, why))
                 return {change.workload.container_id: left_alone for member in group for change in member.changes}
             transaction = Transaction(
-                store, units, snapshot, self._memory, gate=gate, rollback=rollback, links=self._links
+                store, units, snapshot, self._memory, gate=gate, beside=beside, rollback=rollback, links=self._links
             )
             outcomes = transaction.run(group)
             rows = [

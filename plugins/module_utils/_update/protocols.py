@@ -123,6 +123,13 @@ class Units(t.Protocol):
         """Forget failures, so that a start limit does not refuse the way back."""
 
 
+class Others(t.Protocol):
+    """Who else updates the same containers, and knows no lock of ours."""
+
+    def wait(self) -> None:
+        """Wait until they have ended; called from several threads. Raises C(BusyError) where they do not."""
+
+
 class Remembered(t.Protocol):
     """What a host remembers of earlier runs. Methods that read or write raise C(StateError)."""
 

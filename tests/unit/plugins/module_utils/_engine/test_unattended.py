@@ -25,7 +25,7 @@ def _parsed(document: object) -> unattended.TimerSettings:
 
 def test_without_settings_the_defaults_count() -> None:
     parsed = _parsed({})
-    assert parsed.settings == Settings()
+    assert parsed.settings == Settings(lock_timeout=300.0, caller="the host's own engine")
     assert (parsed.fail_on, parsed.follow) == ({"failed", "rolled_back"}, "registry")
 
 

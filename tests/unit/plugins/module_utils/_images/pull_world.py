@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -220,6 +221,7 @@ class PullWorld:
         self.store = MemoryStore(self.registry, host, search)
         self.rules = HostRules()
         self.gzipped: set[str] = set()
+        self.others: t.Callable[[], None] | None = None
 
     def images_of(self, source: Source, platform: Platform) -> tuple[ImageFacts, ...]:
         del platform
@@ -227,6 +229,18 @@ class PullWorld:
             return self.store.archives[str(source)]
         except KeyError:
             raise ImageError(f"{source} cannot be opened", Reason.ARCHIVE_UNREADABLE) from None
+
+    def edges(self) -> World:
+        """What a run is handed."""
+        return World(self.store, lambda _host: self.registry, self, self.rules, self.alone)
+
+    @contextlib.contextmanager
+    def alone(self) -> t.Iterator[bool]:
+        """Others may have been at work meanwhile: what they did happens now."""
+        others, self.others = self.others, None
+        if others is not None:
+            others()
+        yield others is None
 
     def is_gzipped(self, source: Source) -> bool:
         return str(source) in self.gzipped
@@ -240,8 +254,7 @@ class PullWorld:
         )
 
         def run(*, check_mode: bool) -> tuple[Row, ...]:
-            world = World(self.store, lambda _host: self.registry, self, self.rules)
-            flow = Pull(world, options)
+            flow = Pull(self.edges(), options)
             return (flow.check(names) if check_mode else flow.run(names)).rows
 
         if self.registry.flips:

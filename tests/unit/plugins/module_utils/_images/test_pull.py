@@ -9,10 +9,12 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._images.pull import Options, Pull
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._images.pull_report import PullReport
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.disk_space import Disk, Headroom
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import StoreError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.pull_policies import parse_pull_policy
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.signature_policy import SignaturePolicy
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.state import ImageHold, State, UserHold
@@ -328,3 +330,46 @@ def test_a_variant_is_looked_up_strictly(world: PullWorld) -> None:
     world.store.add(both, WEB, platform=v6)
     row = world.pull_one(WEB, platform="linux/arm/v7")
     assert (row.after[0], row.platform_mismatch) == (both.id(v7), False)
+
+
+def test_what_others_did_meanwhile_is_seen_before_anything_is_brought(world: PullWorld) -> None:
+    """Another run brought a newer image under the name, while this one was about to: it must not put the older one there."""
+    world.store.add(OLD, WEB)
+    world.registry.push(WEB, Content("between"))
+
+    def others() -> None:
+        world.store.add(world.registry.push(WEB, NEW), WEB)
+
+    options = Options(policy=parse_pull_policy("newer"))
+    world.others = others
+    report = Pull(world.edges(), options).run([WEB])
+    (row,) = report.rows
+    assert (row.pulled, row.changed, row.after[0]) == (False, False, NEW.id())
+    assert world.store.names == {WEB: NEW.id()}
+    assert world.store.pulls == []
+
+
+def test_a_hold_that_came_meanwhile_counts(world: PullWorld) -> None:
+    world.store.add(OLD, WEB)
+    world.registry.push(WEB, NEW)
+
+    def others() -> None:
+        world.rules.remembered = State((UserHold(WEB),))
+
+    world.others = others
+    (row,) = Pull(world.edges(), Options(policy=parse_pull_policy("newer"))).run([WEB]).rows
+    assert (row.reason, row.pulled) == (Reason.HELD, False)
+    assert world.store.names == {WEB: OLD.id()}
+
+
+def test_who_brings_nothing_takes_no_lock(world: PullWorld) -> None:
+    def others() -> None:
+        raise AssertionError
+
+    world.store.add(OLD, WEB)
+    world.others = others
+    (row,) = Pull(world.edges(), Options(policy=parse_pull_policy("missing"))).run([WEB]).rows
+    assert not row.changed
+    world.registry.push(WEB, NEW)
+    (row,) = Pull(world.edges(), Options(policy=parse_pull_policy("newer"))).check([WEB]).rows
+    assert row.changed

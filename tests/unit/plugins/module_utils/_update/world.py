@@ -78,6 +78,8 @@ class Host:
         self.reset_refused = False
         self.tied: dict[str, UnitLinks] = {}
         self.memory = FakeMemory()
+        #: What a second engine does when it is waited for, once.
+        self.second_engine: t.Callable[[], None] | None = None
         #: What the store was asked for, in the order in which it was.
         self.looks: list[str] = []
         #: What the registries were told to be ready for: the references, and how many threads will ask.
@@ -162,6 +164,7 @@ class Host:
                 self._connect,
                 self._begin,
                 self.memory,
+                self,
                 self,
             ),
             options,
@@ -274,6 +277,14 @@ class Host:
 
     def default_pull_policy(self) -> str:
         return self.pull_policy
+
+    # Others.
+
+    def wait(self) -> None:
+        with self.lock:
+            engine, self.second_engine = self.second_engine, None
+            if engine is not None:
+                engine()
 
     # Processes and Units.
 

@@ -1,0 +1,23 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""What must be true while a run changes a store: no other run of this collection is at work on it."""
+
+from __future__ import annotations
+
+import contextlib
+
+from .._edges.store_lock import StoreLock
+
+
+def alone(caller: str, seconds: float, *, check_mode: bool) -> contextlib.AbstractContextManager[object]:
+    """Hold the store's lock, waiting C(seconds) at most; a check changes nothing, and takes none.
+
+    Raises:
+        BusyError: Somebody else holds it (C(lock_busy)).
+        StateError: There is no place for it.
+    """
+    return contextlib.nullcontext() if check_mode else StoreLock(caller).held(seconds)
