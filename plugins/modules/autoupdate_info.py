@@ -150,6 +150,16 @@ workloads:
           type: str
           returned: success
           sample: linux/amd64
+    started:
+      description: When the container was started last, by the host's clock, in UTC.
+      type: str
+      returned: success
+      sample: "2026-11-21T16:04:05Z"
+    health:
+      description: What the container's own healthcheck said last, V(starting), V(healthy) or V(unhealthy); null without one.
+      type: str
+      returned: success
+      sample: healthy
     unit_state:
       description: The unit's state; null where systemd was not asked or does not know the unit.
       type: dict

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from access import Asked
 from harness import Ansible
 from lablib.host import Host
@@ -38,6 +40,9 @@ def test_the_same_workloads_are_listed(lab: Lab, host: Host, ansible: Ansible, p
     assert (workload["running"]["digest"], workload["running"]["platform"]) == (web.digest, PLATFORM)
     active = {"load_state": "loaded", "active_state": "active", "sub_state": "running", "job_running": False}
     assert workload["unit_state"] == active
+    clock = host.run(["podman", "inspect", "--format={{.State.StartedAt.Unix}}", "it-web"]).stdout
+    assert datetime.fromisoformat(workload["started"].replace("Z", "+00:00")).timestamp() == int(clock)
+    assert workload["health"] is None
     # What would be refused is not updated either, and meets a moved tag like what takes no part.
     assert workload["shared_with"] == ["it-plain", "it-wrong"]
     assert workload["container_id"] == before.containers["it-web"].id

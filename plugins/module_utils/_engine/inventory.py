@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextlib
 import typing as t
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 
 from .._edges.definitions import Definitions
 from .._edges.podman import Podman
 from .._pure.errors import MissingLibraryError, UnitError
+from .._pure.moments import written
 from .._pure.reasons import Status
 from .._pure.selection import Selection
 from .._update.discover import Discovery, Trust, discover
@@ -42,8 +44,10 @@ class Inventory:
     def to_result(self) -> dict[str, t.Any]:
         """What C(autoupdate_info) returns."""
         rows = []
+        listed = {one.id: one for one in self.discovery.snapshot.containers}
         for workload in self.discovery.workloads:
             facts = self.units.get(workload.unit or "")
+            container = listed[workload.container_id]
             image = self.discovery.snapshot.images.get(workload.image_id or "")
             rows.append(
                 {
@@ -57,6 +61,8 @@ class Inventory:
                         "digests": sorted(workload.digests),
                         "platform": str(image.platform) if image and image.platform else None,
                     },
+                    "started": _moment(container.started_at),
+                    "health": container.health,
                     "unit_state": {
                         "load_state": facts.load_state,
                         "active_state": facts.active_state,
@@ -69,6 +75,13 @@ class Inventory:
                 }
             )
         return {"changed": False, "workloads": rows, **self.remembered, "warned": list(self.warnings)}
+
+
+def _moment(seconds: int) -> str | None:
+    try:
+        return written(datetime.fromtimestamp(seconds, timezone.utc)) if seconds else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def inventory(settings: Settings, runs: int) -> Inventory:

@@ -20,7 +20,7 @@ from .registries import RegistriesConf
 
 _HEX_ID = re.compile(r"[a-f0-9]{64}\Z")
 #: «Up 8 seconds (starting)»; a container that has ended says «Exited (1) 8 seconds ago».
-_HEALTH = re.compile(r"\([a-z]+\)\s*\Z")
+_HEALTH = re.compile(r"\(([a-z]{1,20})\)\s*\Z")
 _OLDEST_VERSION = (4, 3)
 UNIT_LABEL = "PODMAN_SYSTEMD_UNIT"
 #: podman-auto-update(1): the path of the authfile for the container's image.
@@ -43,6 +43,8 @@ class ListedContainer:
     started_at: int = 0
     #: Whether it has a healthcheck of its own: podman says its state behind how long it is up.
     has_healthcheck: bool = False
+    #: What that healthcheck said last: C(starting), C(healthy) or C(unhealthy).
+    health: str | None = None
 
     @property
     def unit_label(self) -> str | None:
@@ -144,6 +146,7 @@ def listed_containers(document: object) -> tuple[ListedContainer, ...]:
 def _listed_container(entry: t.Mapping[str, t.Any]) -> ListedContainer:
     names = entry.get("Names") or []
     pod = entry.get("Pod")
+    health = _HEALTH.search(str(entry.get("Status") or ""))
     return ListedContainer(
         id=_container_id(entry.get("Id"), "podman ps"),
         name=str(names[0]) if names else "",
@@ -154,7 +157,8 @@ def _listed_container(entry: t.Mapping[str, t.Any]) -> ListedContainer:
         pod=pod if is_container_id(pod) else None,
         is_infra=bool(entry.get("IsInfra")),
         started_at=started if isinstance(started := entry.get("StartedAt"), int) else 0,
-        has_healthcheck=_HEALTH.search(str(entry.get("Status") or "")) is not None,
+        has_healthcheck=health is not None,
+        health=health.group(1) if health else None,
     )
 
 

@@ -191,19 +191,19 @@ def test_every_recorded_digest_counts_whatever_name_stands_before_it(digests: li
 
 
 @pytest.mark.parametrize(
-    ("status", "has"),
+    ("status", "health"),
     [
-        ("Up 5 seconds (unhealthy)", True),
-        ("Up Less than a second ago (starting)", True),
-        ("Up 2 hours (healthy)", True),
-        ("Up 5 seconds", False),
-        ("Exited (1) 3 seconds ago", False),
-        ("Created", False),
-        (None, False),
+        ("Up 5 seconds (unhealthy)", "unhealthy"),
+        ("Up Less than a second ago (starting)", "starting"),
+        ("Up 2 hours (healthy)", "healthy"),
+        ("Up 5 seconds", None),
+        ("Exited (1) 3 seconds ago", None),
+        ("Created", None),
+        (None, None),
     ],
 )
-def test_who_has_a_healthcheck_is_told_by_the_list(status: str | None, has: bool) -> None:
+def test_what_a_healthcheck_said_is_told_by_the_list(status: str | None, health: str | None) -> None:
     """As podman 4.3 and 5.4 print it."""
     entry = {"Id": "a" * 64, "Status": status, "StartedAt": 1795266872}
     (one,) = records.listed_containers([entry])
-    assert (one.has_healthcheck, one.started_at) == (has, 1795266872)
+    assert (one.health, one.has_healthcheck, one.started_at) == (health, health is not None, 1795266872)
