@@ -67,18 +67,18 @@ def used() -> Iterator[dict[str, Host]]:
     found: dict[str, Host] = {}
     yield found
     for one in found.values():
-        _clean(one)
+        clean(one)
 
 
 @pytest.fixture
 def host(lab: Lab, used: dict[str, Host], distro: str) -> Host:
     """A host with nothing on it."""
     used[distro] = lab.host(f"{distro}-{LANE}")
-    _clean(used[distro])
+    clean(used[distro])
     return used[distro]
 
 
-def _clean(host: Host) -> None:
+def clean(host: Host) -> None:
     host.run(["sh", "-c", f"rm -rf {SCRATCH} {DROP_INS}"])
     wipe(host)
     units.reset(host)

@@ -1,0 +1,283 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter C(rollout)."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: rollout
+short_description: Take the decisions of a rollout, step by step
+version_added: 0.1.0
+author:
+  - Contributors to podfleet.autoupdate (@podfleet)
+description:
+  - Decides what the playbook C(podfleet.autoupdate.rollout) does next. The playbook asks hosts and hands over what they
+    answered; which hosts a wave has, whether the next one begins, and what goes back is decided here.
+  - It is there for that playbook. Use the playbook, not the filter; what it expects and returns may change in any release.
+  - The first step, V(parts), also checks all variables and the plan, and is an error if one of them cannot be meant.
+options:
+  _input:
+    description: The variables of the playbook, without their prefix C(rollout_). Empty strings mean «not given».
+    type: dict
+    required: true
+  step:
+    description: What is decided.
+    type: str
+    required: true
+    choices:
+      parts: What each host gets of the plan.
+      waves: The waves, from what hosts predict.
+      window: Whether another wave may begin now.
+      fallen: The units of one host that did not stay well during the soak, as patterns for C(only).
+      gate: What became of a wave, and what follows.
+      report: What is told at the end.
+  plan:
+    description: The plan.
+    type: dict
+  hosts:
+    description: The names of the hosts that are meant.
+    type: list
+    elements: str
+  hostvars:
+    description: The variables of all hosts, among them what the playbook registered.
+    type: dict
+  canaries:
+    description: The hosts that are the first wave.
+    type: list
+    elements: str
+  ledger:
+    description: What an earlier step returned as C(ledger).
+    type: dict
+  check_mode:
+    description: Whether nothing was to be changed.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+---
+- name: Refuse variables that cannot be meant before anything else is done
+  ansible.builtin.debug:
+    msg: "{{ ({'state': 'rolled_back', 'waves': '1, 25%'} | podfleet.autoupdate.rollout('parts', hosts=['web1'])).settings.soak }}"
+# => 60
+"""
+
+RETURN = r"""
+_value:
+  description: What was decided. Which keys there are depends on the step.
+  type: dict
+  contains:
+    settings:
+      description: The variables that tasks need, checked, with their defaults.
+      type: dict
+      returned: all steps but V(fallen)
+      sample: {state: updated, soak: 60, only: [], exclude: [], lift_holds: false}
+    parts:
+      description: The hosts in the order of their waves, with what each gets of the plan.
+      type: list
+      elements: dict
+      returned: steps V(parts) and V(waves)
+      sample: [{host: web1, part: {}}]
+    ledger:
+      description: What became of each host so far.
+      type: dict
+      returned: steps V(waves), V(window), V(gate) and V(report)
+      sample: {plan: null, waves: [[web1]], done: 0, halted: null}
+    msg:
+      description: The step in one sentence.
+      type: str
+      returned: steps V(gate) and V(report)
+      sample: "Wave 1 of 3 (1 host): 1 converged."
+    back:
+      description: The hosts that are to go back, with patterns for their units.
+      type: dict
+      returned: steps V(waves), V(window) and V(gate)
+      sample: {}
+    bad_images:
+      description: What is held for the whole fleet.
+      type: list
+      elements: dict
+      returned: steps V(waves), V(window) and V(gate)
+      sample: []
+    report:
+      description: What the playbook hands on as the artifact C(rollout_report).
+      type: dict
+      returned: step V(report)
+      sample: {msg: "1 host: 1 converged.", halted: null}
+    table:
+      description: The report as aligned lines.
+      type: list
+      elements: str
+      returned: step V(report)
+      sample: ["HOST  WAVE  VERDICT    WHY", "web1  1     converged  -"]
+    failed:
+      description: Whether the job is to fail.
+      type: bool
+      returned: step V(report)
+      sample: false
+"""
+
+import typing as t
+import zoneinfo
+from datetime import datetime, timezone
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet import (
+    rollout_gate,
+    rollout_report,
+    rollout_start,
+)
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_answers import (
+    UnitKey,
+    read_answer,
+    read_looks,
+)
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_gate import WaveAnswer
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_ledger import Ledger
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_settings import RolloutSettings
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.moments import written
+
+Given = t.Mapping[str, t.Any]
+#: What the playbook registers, and the variable that add_host sets.
+_PART, _ASKED, _APPLIED, _FIRST, _LAST, _UNDONE, _BACK = (
+    f"podfleet_rollout_{name}" for name in ("part", "asked", "applied", "first", "last", "undone", "back")
+)
+
+
+def rollout(variables: Given, step: str, **given: t.Any) -> object:
+    """The decision of one step, as documented."""
+    steps = {"parts": _parts, "waves": _waves, "window": _window, "fallen": _fallen, "gate": _gate, "report": _report}
+    if step not in steps:
+        raise AnsibleFilterError(f"rollout: {step!r} is no step")
+    try:
+        settings = RolloutSettings.parse(_plain(variables), zoneinfo.ZoneInfo)
+        return steps[step](settings, given)
+    except InputError as error:
+        raise AnsibleFilterError(str(error)) from None
+
+
+def _parts(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
+    plan = _plain(given.get("plan")) or None
+    found = rollout_start.slices(settings, plan, _plain(given["hosts"]), datetime.now(timezone.utc))
+    return {
+        "settings": _settings(settings),
+        "parts": [{"host": host, "part": part or {}} for host, part in found.items()],
+    }
+
+
+def _waves(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
+    plan = _plain(given.get("plan")) or None
+    answers = {}
+    for host in _plain(given["hosts"]):
+        known = given["hostvars"][host]
+        if _PART in known:
+            answers[host] = (_part(known), read_answer(_plain(known.get(_ASKED))))
+    ledger, work = rollout_start.begun(settings, plan, answers, _plain(given.get("canaries") or []))
+    parts = [{"host": host, "part": part or {}} for host, part in work.items()]
+    return {**_told(settings, ledger), "parts": parts}
+
+
+def _window(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
+    ledger, now = Ledger.from_dict(_plain(given["ledger"])), datetime.now(timezone.utc)
+    window = settings.window
+    if window is not None and not window.is_open(now):
+        opens = written(window.opens(now))
+        ledger = ledger.stopped("window_closed", f"the window is closed until {opens}")
+    return _told(settings, ledger)
+
+
+def _fallen(settings: RolloutSettings, given: Given) -> list[str]:
+    (host,) = given["hosts"]
+    return _patterns(_wave_answer(given["hostvars"][host]).fallen(settings.state))
+
+
+def _gate(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
+    ledger = Ledger.from_dict(_plain(given["ledger"]))
+    answers = {host: _wave_answer(given["hostvars"][host]) for host in ledger.wave}
+    ledger = rollout_gate.judge(settings, ledger, answers)
+    return {**_told(settings, ledger), "msg": rollout_report.wave_message(ledger)}
+
+
+def _part(known: Given) -> Given | None:
+    """The host's part of the plan; on the way back there is none."""
+    part = _plain(known.get(_PART))
+    return part if isinstance(part, dict) and part else None
+
+
+def _wave_answer(known: Given) -> WaveAnswer:
+    first = _plain(known.get(_FIRST))
+    return WaveAnswer(
+        _part(known),
+        read_answer(_plain(known.get(_APPLIED))),
+        read_looks(first),
+        read_looks(_plain(known.get(_LAST))),
+        isinstance(first, dict) and not first.get("skipped"),
+        read_answer(_plain(known.get(_UNDONE))),
+    )
+
+
+def _report(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
+    ledger, check = Ledger.from_dict(_plain(given["ledger"])), bool(given.get("check_mode"))
+    back = rollout_gate.going_back(settings, ledger)
+    answers = {host: read_answer(_plain(given["hostvars"][host].get(_BACK))) for host in back}
+    ledger = rollout_gate.gone_back(ledger, answers)
+    failed = rollout_report.is_failure(settings, ledger, check=check)
+    text = rollout_report.message(ledger, check=check)
+    return {
+        "settings": _settings(settings),
+        "ledger": ledger.to_dict(),
+        "report": rollout_report.report(ledger, text, check=check, failed=failed),
+        "table": rollout_report.table(ledger, text),
+        "msg": text,
+        "failed": failed,
+    }
+
+
+def _told(settings: RolloutSettings, ledger: Ledger) -> dict[str, t.Any]:
+    return {
+        "settings": _settings(settings),
+        "ledger": ledger.to_dict(),
+        "back": {host: _patterns(units) for host, units in rollout_gate.going_back(settings, ledger).items()},
+        "bad_images": [one.to_entry() for one in ledger.bad if one.id],
+    }
+
+
+def _settings(settings: RolloutSettings) -> dict[str, t.Any]:
+    """What tasks need of them."""
+    return {
+        "state": settings.state,
+        "soak": settings.soak,
+        "only": list(settings.only),
+        "exclude": list(settings.exclude),
+        "lift_holds": settings.lift_holds,
+    }
+
+
+def _patterns(units: t.Iterable[UnitKey]) -> list[str]:
+    """Patterns for C(only); names of units have no wildcards."""
+    return sorted({f"unit:{unit}" for _user, unit in units})
+
+
+def _plain(value: t.Any) -> t.Any:
+    """The value without the marks that templating leaves on its texts, lists and dictionaries."""
+    if isinstance(value, str):
+        return "".join(value)
+    if isinstance(value, t.Mapping):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    return value
+
+
+class FilterModule:
+    """What Ansible asks for the filters of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., object]]:
+        """Name → filter."""
+        return {"rollout": rollout}

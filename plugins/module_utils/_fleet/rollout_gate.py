@@ -1,0 +1,155 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""The gate after each wave: what its hosts answered, whether the next wave begins, and who goes back."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._pure.reasons import Reason, Status
+from .rollout_answers import Answer, Look, RowSeen, UnitKey, fallen
+from .rollout_ledger import Bad, HostRecord, Ledger
+from .rollout_settings import RolloutSettings
+from .rollout_start import Document, bad_of, target_of
+
+Looks = t.Mapping[tuple[UnitKey, str], Look]
+
+#: Failures that tell nothing of the image: the unit never ran it.
+_NOT_THE_IMAGE = (Reason.GROUP_FAILED.value, Reason.UNIT_REUSES_CONTAINER.value, Reason.INTERNAL_ERROR.value)
+
+
+@dataclass(frozen=True)
+class WaveAnswer:
+    """What one host of a wave answered: C(first) and C(last) are the looks before and after the soak, None without one.
+
+    C(soaked) says whether there was a soak at all, C(back) what became of the units that fell in it.
+    """
+
+    slice: Document | None
+    applied: Answer | None
+    first: Looks | None = None
+    last: Looks | None = None
+    soaked: bool = False
+    back: Answer | None = None
+
+    def fallen(self, state: str) -> dict[UnitKey, tuple[Reason, str]]:
+        """The units that did not stay well during the soak."""
+        return fallen(self.applied, state, self.first or {}, self.last) if self.applied and self.soaked else {}
+
+
+def judge(settings: RolloutSettings, ledger: Ledger, answers: t.Mapping[str, WaveAnswer]) -> Ledger:
+    """The ledger after a wave."""
+    wave = {host: answers.get(host, WaveAnswer(None, None)) for host in ledger.wave}
+    records = {host: _record(ledger, host, answer) for host, answer in wave.items()}
+    bad = [one for host, answer in wave.items() for one in _bad(ledger.state, host, answer)]
+    after = replace(ledger.noting(records).knowing(bad), done=ledger.done + 1)
+    return _halted(settings, after, records)
+
+
+def _record(ledger: Ledger, host: str, answer: WaveAnswer) -> HostRecord:
+    before = ledger.hosts.get(host, HostRecord())
+    if answer.applied is None:
+        return replace(before, verdict="unreachable", error="it did not answer")
+    state = ledger.state
+    verdict, told = answer.applied.verdict(state), answer.applied.told(state)
+    fell = answer.fallen(state)
+    moved = {row.key for row in answer.applied.rows or () if row.moved(state)}
+    if fell:
+        sentences = [told] if told else []
+        verdict, told = (
+            "failed",
+            "; ".join([*sentences, *(said for _reason, said in fell.values()), _gone_back(answer)]),
+        )
+        moved -= {row.key for row in (answer.back.rows if answer.back else None) or () if row.moved("rolled_back")}
+    elif moved and answer.soaked and answer.last is None:
+        verdict, told = "unreachable", "it was changed, and did not answer after the soak"
+    return replace(before, verdict=verdict, moved=tuple(sorted(moved, key=_order)), error=told)
+
+
+def _gone_back(answer: WaveAnswer) -> str:
+    if answer.back is None:
+        return "left as it is"
+    verdict = answer.back.verdict("rolled_back")
+    rows = answer.back.rows or ()
+    if verdict == "rolled_back" and rows:
+        return "the old image runs again"
+    return f"it could not be rolled back: {answer.back.told('rolled_back') or 'its container does not run'}"
+
+
+def _order(key: UnitKey) -> tuple[str, str]:
+    return key[0] or "", key[1]
+
+
+def _bad(state: str, host: str, answer: WaveAnswer) -> t.Iterator[Bad]:
+    """The targets that failed on a host because of what they are."""
+    if state == "rolled_back":
+        return
+    fell = answer.fallen(state)
+    for row in (answer.applied.rows or ()) if answer.applied else ():
+        target = target_of(row, host, answer.slice)
+        if target is None:
+            continue
+        if row.key in fell:
+            yield bad_of(target, row, host, fell[row.key][0].value)
+        elif _failed_on_it(row):
+            yield bad_of(target, row, host)
+
+
+def _failed_on_it(row: RowSeen) -> bool:
+    ended = row.status in (Status.ROLLED_BACK.value, Status.FAILED.value)
+    return ended and row.changed and row.reason not in _NOT_THE_IMAGE
+
+
+def _halted(settings: RolloutSettings, ledger: Ledger, wave: t.Mapping[str, HostRecord]) -> Ledger:
+    """The ledger, halted where the wave, or all waves so far, went too badly."""
+    number = ledger.done
+    failed = sorted(host for host, record in wave.items() if record.verdict == "failed")
+    so_far = [record.verdict for record in ledger.hosts.values() if record.wave is not None and record.wave <= number]
+    if wave and all(record.verdict == "unreachable" for record in wave.values()):
+        return ledger.stopped("unreachable", f"no host of wave {number} answered, so nothing is known of it")
+    if settings.max_failures.exceeded(len(failed), len(wave)):
+        return ledger.stopped("failures", f"wave {number} failed on {', '.join(failed[:10])}")
+    if settings.max_failures_total.exceeded(so_far.count("failed"), len(so_far)):
+        return ledger.stopped(
+            "failures", f"{so_far.count('failed')} of {len(so_far)} hosts have failed after wave {number}"
+        )
+    return ledger
+
+
+def going_back(settings: RolloutSettings, ledger: Ledger) -> dict[str, tuple[UnitKey, ...]]:
+    """The hosts that go back after a halt, and their units. C(rollback_all) takes in what the plan moved earlier."""
+    if ledger.halted not in ("failures", "unreachable") or settings.on_halt == "stop" or ledger.state != "updated":
+        return {}
+    found = {}
+    for host, record in ledger.hosts.items():
+        everywhere = settings.on_halt == "rollback_all"
+        units = (*record.moved, *record.earlier) if everywhere else record.moved if record.wave == ledger.done else ()
+        if units and record.verdict != "unreachable":
+            found[host] = tuple(sorted(set(units), key=_order))
+    return found
+
+
+def gone_back(ledger: Ledger, answers: t.Mapping[str, Answer | None]) -> Ledger:
+    """The ledger after hosts went back."""
+    records = {}
+    for host, answer in answers.items():
+        before = ledger.hosts.get(host, HostRecord())
+        if answer is None or not answer.reached:
+            error = "it did not answer when it was to go back"
+            records[host] = replace(before, verdict="unreachable", error=error)
+            continue
+        verdict = answer.verdict("rolled_back")
+        back = {row.key for row in answer.rows or () if row.moved("rolled_back")}
+        failed = before.verdict == "failed"
+        records[host] = replace(
+            before,
+            verdict="failed" if failed or verdict != "rolled_back" else "rolled_back",
+            moved=tuple(key for key in before.moved if key not in back),
+            error=answer.told("rolled_back") or before.error,
+        )
+    return ledger.noting(records)

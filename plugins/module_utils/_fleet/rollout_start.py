@@ -1,0 +1,165 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""The start of a rollout: what each host gets of the plan, what hosts say of it, and the waves that follow."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._pure import plans
+from .._pure.errors import InputError
+from .._pure.reasons import Reason, Status
+from .rollout_answers import Answer, RowSeen, UnitKey
+from .rollout_ledger import Bad, HostRecord, Ledger
+from .rollout_settings import RolloutSettings
+from .waves import split
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
+
+Document = t.Mapping[str, t.Any]
+
+
+def slices(
+    settings: RolloutSettings, document: Document | None, hosts: t.Sequence[str], now: datetime
+) -> dict[str, Document | None]:
+    """What each of the hosts is asked about: its part of the plan; on the way back, which needs no plan, None.
+
+    Hosts that the plan says nothing of are left out.
+
+    Raises:
+        InputError: The plan is none, was changed, or has expired.
+    """
+    if settings.state == "rolled_back":
+        if document is not None:
+            raise InputError("a way back needs no plan: hosts know what they ran before")
+        return dict.fromkeys(hosts)
+    if document is None:
+        raise InputError("there is no plan: give plan_file or plan")
+    plans.read_plan(document, now)
+    named = document["hosts"]
+    return {host: plans.for_host(document, host) for host in hosts if host in named and named[host]["units"]}
+
+
+def begun(
+    settings: RolloutSettings,
+    document: Document | None,
+    answers: t.Mapping[str, tuple[Document | None, Answer | None]],
+    canaries: t.Collection[str],
+) -> tuple[Ledger, dict[str, Document | None]]:
+    """The ledger with its waves, and what each host in a wave gets, from what hosts predict for their part of the plan.
+
+    A target that is held on one host because it failed there is left out for all: nobody else need find out.
+    """
+    bad = [] if settings.lift_holds else _known_bad(answers)
+    ledger = Ledger(
+        document["id"] if document else None, document["sha256"] if document else None, settings.state
+    ).knowing(bad)
+    forbidden = {plans.target_key(one.reference, one.platform): one for one in ledger.bad}
+    records: dict[str, HostRecord] = {}
+    work: dict[str, Document | None] = {}
+    for host, (slice_, answer) in answers.items():
+        record, part = _looked_at(settings, host, slice_, answer, forbidden, document)
+        records[host] = record
+        if part is not _NOTHING:
+            work[host] = t.cast("Document | None", part)
+    waves = split(tuple(work), canaries, settings.waves)
+    for number, wave in enumerate(waves, 1):
+        for host in wave:
+            records[host] = HostRecord(wave=number, earlier=records[host].earlier)
+    return Ledger(ledger.plan, ledger.sha256, ledger.state, waves, records, ledger.bad), {
+        host: work[host] for wave in waves for host in wave
+    }
+
+
+_NOTHING: t.Any = object()
+
+
+def _looked_at(
+    settings: RolloutSettings,
+    host: str,
+    slice_: Document | None,
+    answer: Answer | None,
+    forbidden: t.Mapping[str, Bad],
+    document: Document | None,
+) -> tuple[HostRecord, object]:
+    """One host's record, and its work; C(_NOTHING) where there is none."""
+    if answer is None:
+        return HostRecord("unreachable", error="it did not answer"), _NOTHING
+    earlier = _moved_earlier(answer, slice_) if slice_ is not None else ()
+    verdict, told = answer.verdict(settings.state), answer.told(settings.state)
+    if not answer.reached or answer.rows is None:
+        return HostRecord(verdict, error=told), _NOTHING
+    waiting = [row for row in answer.rows if _is_work(row, settings.state)]
+    if not waiting:
+        return HostRecord(verdict, earlier=earlier, error=told), _NOTHING
+    if slice_ is None or document is None:
+        return HostRecord(earlier=earlier), None
+    left = without(slice_, host, forbidden)
+    keys = {(entry["user"], unit) for unit, entries in left["hosts"][host]["units"].items() for entry in entries}
+    if not keys.intersection(row.key for row in waiting):
+        why = sorted({f"{one.reference} failed on {one.host}" for one in forbidden.values()})
+        return HostRecord("held", earlier=earlier, error="; ".join(why)), _NOTHING
+    return HostRecord(earlier=earlier), left
+
+
+def _is_work(row: RowSeen, state: str) -> bool:
+    if state == "staged":
+        return row.changed
+    return bool(row.status == Status.PENDING.value)
+
+
+def without(slice_: Document, host: str, forbidden: t.Collection[str]) -> Document:
+    """The slice without the containers whose target is forbidden, sealed anew; the same slice where there are none."""
+    units = slice_["hosts"][host]["units"]
+    left = {unit: [one for one in entries if one["target"] not in forbidden] for unit, entries in units.items()}
+    if left == units:
+        return slice_
+    return plans.for_host(
+        {**slice_, "hosts": {host: {"units": {unit: some for unit, some in left.items() if some}}}}, host
+    )
+
+
+def target_of(row: RowSeen, host: str, slice_: Document | None) -> Document | None:
+    """The plan's target for one row, if the plan names its container."""
+    if slice_ is None:
+        return None
+    for entry in slice_["hosts"].get(host, {"units": {}})["units"].get(row.unit, ()):
+        if (entry["user"], entry["container"]) == (row.user, row.container):
+            target: Document = slice_["targets"][entry["target"]]
+            return target
+    return None
+
+
+def _known_bad(answers: t.Mapping[str, tuple[Document | None, Answer | None]]) -> list[Bad]:
+    """The targets that hosts hold because they failed there, or were left there."""
+    found = []
+    for host, (slice_, answer) in answers.items():
+        for row in (answer.rows or ()) if answer else ():
+            if (row.status, row.reason) == (Status.HELD.value, Reason.BAD_DIGEST.value):
+                target = target_of(row, host, slice_)
+                if target is not None:
+                    found.append(bad_of(target, row, host))
+    return found
+
+
+def bad_of(target: Document, row: RowSeen, host: str, reason: str | None = None) -> Bad:
+    """The target that a row failed on."""
+    said = reason or row.reason or row.status
+    return Bad(target["reference"], target["platform"], target["digest"], target["id"], said, host, row.unit)
+
+
+def _moved_earlier(answer: Answer, slice_: Document) -> tuple[UnitKey, ...]:
+    """The units that run their target now, and did not when the plan was made."""
+    (units,) = (entry["units"] for entry in slice_["hosts"].values())
+    found = set()
+    for row in answer.rows or ():
+        for entry in units.get(row.unit, ()):
+            same = (entry["user"], entry["container"]) == (row.user, row.container)
+            if same and row.status == Status.CURRENT.value and entry["before"]["id"] not in (None, row.after):
+                found.add(row.key)
+    return tuple(sorted(found, key=lambda key: (key[0] or "", key[1])))

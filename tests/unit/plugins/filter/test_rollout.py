@@ -1,0 +1,127 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter rollout: a whole rollout, step by step, with what tasks would have registered."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+pytest.importorskip("ansible")
+
+import yaml
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.podfleet.autoupdate.plugins.filter import rollout as plugin
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.moments import written
+from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._fleet import rollout_fleet as fleet
+
+_filter = plugin.FilterModule().filters()["rollout"]
+_DOCUMENTED = yaml.safe_load(plugin.RETURN)["_value"]["contains"]
+_VARIABLES = {"waves": "1, 100%", "soak": "1", "on_halt": "rollback_all"}
+_PENDING = fleet.answered(fleet.row("pending", "check_mode"))
+_UPDATED = fleet.answered(fleet.row("updated"))
+
+
+def _step(step: str, **given: t.Any) -> t.Any:
+    found = _filter(_VARIABLES, step, **given)
+    if isinstance(found, dict):
+        assert set(found) <= set(_DOCUMENTED)
+        json.dumps(found)
+    return found
+
+
+def _plan() -> dict[str, t.Any]:
+    return fleet.plan(
+        {host: [fleet.WEB] for host in "abc"}, expires=written(datetime.now(timezone.utc) + timedelta(hours=1))
+    )
+
+
+def _begun(hostvars: dict[str, dict[str, t.Any]], plan: dict[str, t.Any]) -> t.Any:
+    for one in _step("parts", plan=plan, hosts=list(hostvars))["parts"]:
+        hostvars[one["host"]].update(podfleet_rollout_part=one["part"], podfleet_rollout_asked=_PENDING)
+    waves = _step("waves", plan=plan, hosts=list(hostvars), hostvars=hostvars, canaries=["b"])
+    assert waves["ledger"]["waves"] == [["b"], ["a"], ["c"]]
+    assert [one["host"] for one in waves["parts"]] == ["b", "a", "c"]
+    return waves
+
+
+def test_a_rollout_that_ends_well() -> None:
+    hostvars: dict[str, dict[str, t.Any]] = {host: {} for host in "abc"}
+    told = _begun(hostvars, _plan())
+    for host in "bac":
+        told = _step("window", ledger=told["ledger"])
+        assert told["ledger"]["wave"] == [host]
+        hostvars[host].update(
+            podfleet_rollout_applied=_UPDATED,
+            podfleet_rollout_first=fleet.looked(),
+            podfleet_rollout_last=fleet.looked(),
+        )
+        assert _step("fallen", hosts=[host], hostvars=hostvars) == []
+        told = _step("gate", ledger=told["ledger"], hostvars=hostvars)
+    end = _step("report", ledger=told["ledger"], hostvars=hostvars)
+    assert (end["failed"], end["msg"]) == (False, "3 hosts: 3 converged.")
+    assert end["report"]["waves_done"] == 3
+
+
+def test_a_rollout_that_goes_back() -> None:
+    hostvars: dict[str, dict[str, t.Any]] = {host: {} for host in "abc"}
+    told = _begun(hostvars, _plan())
+    hostvars["b"]["podfleet_rollout_applied"] = _UPDATED
+    told = _step("gate", ledger=told["ledger"], hostvars=hostvars)
+    hostvars["a"].update(
+        podfleet_rollout_applied=_UPDATED,
+        podfleet_rollout_first=fleet.looked(),
+        podfleet_rollout_last=fleet.looked("2"),
+    )
+    assert _step("fallen", hosts=["a"], hostvars=hostvars) == ["unit:web.service"]
+    hostvars["a"]["podfleet_rollout_undone"] = fleet.answered(fleet.row("rolled_back"))
+    told = _step("gate", ledger=told["ledger"], hostvars=hostvars)
+    assert told["back"] == {"b": ["unit:web.service"]}
+    assert [one["id"] for one in told["bad_images"]] == [fleet.NEW]
+    hostvars["b"]["podfleet_rollout_back"] = fleet.answered(fleet.row("rolled_back"))
+    end = _step("report", ledger=told["ledger"], hostvars=hostvars)
+    assert end["failed"]
+    assert end["report"]["summary"] == {"failed": 1, "rolled_back": 1, "waiting": 1}
+
+
+def test_a_closed_window_lets_nothing_begin() -> None:
+    hostvars: dict[str, dict[str, t.Any]] = {host: {} for host in "abc"}
+    told = _begun(hostvars, _plan())
+    yesterday = (datetime.now(timezone.utc) - timedelta(days=2)).strftime("%a")
+    told = t.cast("t.Any", _filter({"window": f"{yesterday} 00:00-24:00 UTC"}, "window", ledger=told["ledger"]))
+    assert told["ledger"]["halted"] == "window_closed"
+    end = _step("report", ledger=told["ledger"], hostvars=hostvars)
+    assert end["failed"]
+    assert "the window is closed until" in end["msg"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "step", "given", "why"),
+    [
+        ({"waves": "x"}, "parts", {"hosts": []}, "rollout_waves"),
+        ({"window": "No/Zone"}, "parts", {"hosts": []}, "no time zone"),
+        ({}, "parts", {"hosts": ["a"]}, "there is no plan"),
+        ({}, "parts", {"hosts": ["a"], "plan": {"schema": 7}}, "schema is 7"),
+        ({}, "unheard-of", {}, "is no step"),
+    ],
+)
+def test_what_cannot_be_meant_is_an_error(
+    variables: dict[str, t.Any], step: str, given: dict[str, t.Any], why: str
+) -> None:
+    with pytest.raises(AnsibleFilterError, match=why):
+        _filter(variables, step, **given)
+
+
+def test_a_way_back_has_parts_for_all_hosts() -> None:
+    found = t.cast("t.Any", _filter({"state": "rolled_back"}, "parts", hosts=["a", "b"], plan=""))
+    assert found["parts"] == [{"host": "a", "part": {}}, {"host": "b", "part": {}}]
+    hostvars = {"a": {"podfleet_rollout_part": "", "podfleet_rollout_asked": fleet.answered(fleet.row("pending"))}}
+    waves = t.cast(
+        "t.Any", _filter({"state": "rolled_back"}, "waves", hosts=["a"], hostvars=hostvars, plan=None, canaries=[])
+    )
+    assert waves["ledger"]["waves"] == [["a"]]

@@ -1,0 +1,145 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The start of a rollout: parts of the plan, and waves of what hosts say."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_answers import read_answer
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_ledger import Ledger
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_settings import RolloutSettings
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_start import begun, slices
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure import plans
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
+from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._fleet import rollout_fleet as fleet
+
+_UPDATE, _BACK = RolloutSettings(), RolloutSettings(state="rolled_back")
+_PENDING = fleet.answered(fleet.row("pending", "check_mode"))
+_HELD = fleet.answered(fleet.row("held", "bad_digest"))
+
+
+def test_hosts_get_their_own_part_only() -> None:
+    plan = fleet.plan({"a": [fleet.WEB], "b": [fleet.WEB, fleet.DB], "idle": []})
+    parts = slices(_UPDATE, plan, ["b", "a", "idle", "stranger"], fleet.NOW)
+    assert list(parts) == ["b", "a"]
+    for host, part in parts.items():
+        assert part == plans.for_host(plan, host)
+        assert plans.read_plan(part, fleet.NOW).whole == plan["sha256"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "why"),
+    [
+        (None, "there is no plan"),
+        ({**fleet.plan({"a": [fleet.WEB]}), "id": "1" * 32}, "changed"),
+        (fleet.plan({"a": [fleet.WEB]}, expires="2026-11-21T11:59:59Z"), "expired"),
+        (fleet.plan({}, schema=2), "schema is 2"),
+    ],
+)
+def test_a_plan_that_cannot_be_meant_is_refused_whole(plan: dict[str, t.Any] | None, why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        slices(_UPDATE, plan, ["a"], fleet.NOW)
+
+
+def test_the_way_back_takes_no_plan() -> None:
+    assert slices(_BACK, None, ["a", "b"], fleet.NOW) == {"a": None, "b": None}
+    with pytest.raises(InputError, match="needs no plan"):
+        slices(_BACK, fleet.plan({}), ["a"], fleet.NOW)
+
+
+def _begun(
+    answers: t.Mapping[str, t.Any],
+    references: t.Sequence[str] = (fleet.WEB,),
+    settings: RolloutSettings = _UPDATE,
+    canaries: t.Collection[str] = (),
+) -> tuple[Ledger, dict[str, t.Any]]:
+    plan = fleet.plan(dict.fromkeys(answers, references))
+    parts = slices(settings, plan, list(answers), fleet.NOW)
+    return begun(
+        settings, plan, {host: (parts[host], read_answer(answer)) for host, answer in answers.items()}, canaries
+    )
+
+
+def test_only_hosts_with_work_are_in_waves() -> None:
+    current = fleet.answered(fleet.row("current"))
+    drift = fleet.answered(fleet.row("held", "plan_drift"))
+    ledger, work = _begun(
+        {"a": current, "b": fleet.UNREACHABLE, "c": _PENDING, "d": fleet.BROKEN, "e": drift, "f": _PENDING, "g": None}
+    )
+    assert ledger.waves == (("c",), ("f",))
+    assert list(work) == ["c", "f"]
+    assert {host: record.verdict for host, record in ledger.hosts.items()} == {
+        "a": "converged",
+        "b": "unreachable",
+        "c": "waiting",
+        "d": "failed",
+        "e": "held",
+        "f": "waiting",
+        "g": "unreachable",
+    }
+    assert [ledger.hosts[host].wave for host in "cf"] == [1, 2]
+
+
+def test_canaries_come_first() -> None:
+    ledger, work = _begun(dict.fromkeys("abc", _PENDING), canaries=["c"])
+    assert ledger.waves == (("c",), ("a",), ("b",))
+    assert list(work) == ["c", "a", "b"]
+
+
+def test_what_failed_on_one_host_is_held_for_all() -> None:
+    ledger, work = _begun({"a": _HELD, "b": _PENDING})
+    assert work == {}
+    assert ledger.waves == ()
+    assert {host: record.verdict for host, record in ledger.hosts.items()} == {"a": "held", "b": "held"}
+    assert f"{fleet.WEB} failed on a" in str(ledger.hosts["b"].error)
+    (bad,) = ledger.bad
+    assert bad.to_entry() == {
+        "reference": fleet.WEB,
+        "platform": "linux/amd64",
+        "id": fleet.NEW,
+        "digests": [fleet.NEW_DIGEST],
+        "reason": "bad_digest",
+    }
+
+
+def test_the_rest_of_a_host_goes_on_without_what_is_held() -> None:
+    both = fleet.answered(fleet.row("pending", "check_mode"), fleet.row("pending", "check_mode", reference=fleet.DB))
+    ledger, work = _begun({"a": _HELD, "b": both}, (fleet.WEB, fleet.DB))
+    assert ledger.waves == (("b",),)
+    left = plans.read_plan(work["b"], fleet.NOW)
+    assert [entry.container for entry in left.hosts["b"]] == ["db"]
+    assert left.whole == ledger.sha256
+
+
+def test_holds_can_be_lifted_for_all() -> None:
+    answers = {"a": fleet.answered(fleet.row("pending", "check_mode")), "b": _HELD}
+    ledger, work = _begun(answers, settings=RolloutSettings(lift_holds=True))
+    assert list(work) == ["a"]
+    assert ledger.bad == ()
+
+
+def test_what_the_plan_moved_before_is_known() -> None:
+    moved = fleet.answered(fleet.row("current"))
+    never = fleet.answered(fleet.row("current", after={"id": fleet.OLD}))
+    ledger, _work = _begun({"a": moved, "b": never})
+    assert ledger.hosts["a"].earlier == ((None, "web.service"),)
+    assert ledger.hosts["b"].earlier == ()
+
+
+def test_staging_works_on_what_is_not_there_yet() -> None:
+    there = fleet.answered(fleet.row("pending", "staged", changed=False))
+    ledger, work = _begun({"a": there, "b": _PENDING}, settings=RolloutSettings(state="staged"))
+    assert list(work) == ["b"]
+    assert ledger.hosts["a"].verdict == "staged"
+
+
+def test_a_ledger_survives_its_travel_between_tasks() -> None:
+    ledger, _work = _begun({"a": fleet.answered(fleet.row("current")), "b": _PENDING, "c": fleet.UNREACHABLE})
+    stopped = ledger.stopped("failures", "why").stopped("window_closed", "too late")
+    assert Ledger.from_dict(stopped.to_dict()) == stopped
+    assert (stopped.halted, stopped.halt) == ("failures", "why")
+    assert Ledger.from_dict(_begun({"a": _HELD, "b": _PENDING})[0].to_dict()).bad != ()
