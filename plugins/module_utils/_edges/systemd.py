@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from .._pure.errors import UnitError
 from .._pure.units import STOPS_ALONG, TIED, JobOutcome, UnitFacts, UnitLinks, bus_label
 from .bus_loop import BusLoop
+from .turns import Turns
 
 _T = t.TypeVar("_T")
 _NAME = "org.freedesktop.systemd1"
@@ -34,16 +35,19 @@ _LONGEST_SECONDS = 7 * 24 * 3600.0
 #: Beside the unit's own stop and start timeouts: the manager's queue, and units that are ordered before it.
 _MARGIN_SECONDS = 30.0
 _POLL_SECONDS = 0.2
+#: What happens at the begin and at the end of a start (org.freedesktop.systemd1(5)).
+_START = ("InactiveExit", "ActiveEnter")
 _MOVING = ("activating", "deactivating", "reloading")
 
 
 @dataclass(frozen=True)
 class _Job:
-    """A queued job: its path on the bus, what will hold its result and when that came, and after how long it is late."""
+    """A queued job: its path on the bus, what will hold its result and when that came, how long it may take, its begin."""
 
     path: str
     result: Future[tuple[str, float]]
     seconds: float
+    begun: float
 
 
 class ServiceManager:
@@ -62,6 +66,7 @@ class ServiceManager:
         self._jobs: dict[str, Future[tuple[str, float]]] = {}
         self._bus: t.Any = None
         self._manager: t.Any = None
+        self._turns = Turns()
         self._loop = BusLoop(address, self._connected)
         self._dbus = self._loop.dbus
 
@@ -108,7 +113,7 @@ class ServiceManager:
         return self._on_loop(ask)
 
     def restart(self, units: t.Collection[str]) -> dict[str, JobOutcome]:
-        """Restart units side by side and wait for their jobs, each within its bound.
+        """Restart units side by side, each in its turn, and wait for their jobs, each within its bound.
 
         A job that is late is cancelled, and then the unit is waited for until it is active, inactive or failed.
         """
@@ -126,7 +131,6 @@ class ServiceManager:
     # Jobs.
 
     def _run_jobs(self, method: str, phases: t.Sequence[str], units: t.Collection[str]) -> dict[str, JobOutcome]:
-        started = time.monotonic()
         jobs = {unit: self._queue(method, phases, unit) for unit in units}
         outcomes: dict[str, JobOutcome] = {}
         for unit, job in jobs.items():
@@ -134,12 +138,13 @@ class ServiceManager:
                 outcomes[unit] = job
                 continue
             try:
-                done, ended = job.result.result(timeout=max(0.0, started + job.seconds - time.monotonic()))
-                outcomes[unit] = JobOutcome(done, ended - started)
+                done, ended = job.result.result(timeout=max(0.0, job.begun + job.seconds - time.monotonic()))
+                outcomes[unit] = JobOutcome(done, ended - job.begun)
+                self._note_start(unit)
             except FutureTimeoutError:
                 self._cancel(job)
                 message = f"the job of {unit} did not end within {job.seconds:.0f} s and was cancelled"
-                outcomes[unit] = JobOutcome("timeout", time.monotonic() - started, message, cancelled=True)
+                outcomes[unit] = JobOutcome("timeout", time.monotonic() - job.begun, message, cancelled=True)
         late = [unit for unit, outcome in outcomes.items() if outcome.cancelled]
         if late:
             self._await_stable(late)
@@ -151,12 +156,23 @@ class ServiceManager:
             path = str(self._manager.get_dbus_method(method)(unit, "replace", timeout=_CALL_SECONDS))
             # JobRemoved is delivered on this same thread, so it cannot come before the job is noted here. Two units may
             # have got the same job, if one is the other's alias.
-            return _Job(path, self._jobs.setdefault(path, Future()), seconds)
+            return _Job(path, self._jobs.setdefault(path, Future()), seconds, time.monotonic())
 
+        self._turns.wait()
         try:
             return self._on_loop(start)
         except UnitError as error:
             return JobOutcome("failed", 0.0, str(error))
+
+    def _note_start(self, unit: str) -> None:
+        """Let the next ones know how long this one's start took."""
+
+        def ask() -> float:
+            began, ended = (self._property(_path_of(unit), _UNIT, f"{one}TimestampMonotonic") for one in _START)
+            return (int(ended) - int(began)) / 1e6
+
+        with contextlib.suppress(UnitError):
+            self._turns.started(self._on_loop(ask))
 
     def _cancel(self, job: _Job) -> None:
         """Cancel a job, and wait until systemd has let go of it: only then may another one be queued."""

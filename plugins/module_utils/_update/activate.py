@@ -37,7 +37,7 @@ _PENDING = Finding(Status.PENDING)
 
 
 class Transaction:
-    """Moves one group. Not reused; the outcomes are complete when C(run) returns, whatever happened."""
+    """Moves one group: C(stage), then C(activate). Not reused; afterwards the outcomes are complete, whatever happened."""
 
     def __init__(
         self,
@@ -61,26 +61,49 @@ class Transaction:
         self._gate = gate
         self._beside = beside
         self._dependents = Dependents(units)
-        self._started = time.monotonic()
+        #: What stages that are over took, and when the one that is not began.
+        self._seconds = 0.0
+        self._begun = time.monotonic()
+        self._members: list[Member] = []
         self._jobs: dict[str, JobOutcome] = {}
         #: The unit that was restarted for each container, by container ID.
         self._roots: dict[str, str] = {}
         self._outcomes: dict[str, Outcome] = {}
 
-    def run(self, group: t.Sequence[Member]) -> dict[str, Outcome]:
+    def stage(self, group: t.Sequence[Member]) -> None:
+        """Have the targets in local storage. Nothing that runs, and nothing that a start would run, is changed."""
+        with self._timed(group):
+            self._members = self._stage(group)
+
+    def activate(self) -> dict[str, Outcome]:
         """Bring every container of the group to its target, or leave each on the image that it ran."""
-        members: list[Member] = []
-        try:
-            members += self._stage(group)
-            ready = self._undisturbed(members)
-            if ready:
+        members = self._members
+        with self._timed(members):
+            if ready := self._undisturbed(members):
                 self._activate_in_turn(ready)
-        except Exception as error:  # noqa: BLE001 (a defect of ours must not leave a unit half moved, nor hide other rows)
-            self._recover(members or group, error)
-        finally:
-            for member in members:
-                self._tags.drop_pulled_names(member)
+        for member in members:
+            self._tags.drop_pulled_names(member)
         return self._outcomes
+
+    def leave(self, group: t.Sequence[Member], finding: Finding) -> dict[str, Outcome]:
+        """Give up the group, staged or not, because nothing more is to be changed."""
+        for member in group:
+            for change in member.changes:
+                if change.workload.container_id not in self._outcomes:
+                    self._end(change, finding)
+        for member in self._members:
+            self._tags.drop_pulled_names(member)
+        return self._outcomes
+
+    @contextlib.contextmanager
+    def _timed(self, members: t.Sequence[Member]) -> t.Iterator[None]:
+        """Count the time, but not that between stages; a defect of ours must not leave a unit half moved, nor hide rows."""
+        self._begun = time.monotonic()
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 (see above)
+            self._recover(members, error)
+        self._seconds += time.monotonic() - self._begun
 
     def _recover(self, members: t.Sequence[Member], error: Exception) -> None:
         """Bring whatever has no outcome yet back to where it was."""
@@ -157,6 +180,8 @@ class Transaction:
                 self._tags.move(member)
             except StoreError as error:
                 failures[member.unit] = Failure(error.reason, str(error))
+            else:
+                self._tags.drop_pulled_names(member)  # Here it costs nothing: the unit may have to wait for its turn.
         started = [member for member in members if member.unit not in failures]
         self._dependents.remember([member.unit for member in started])
         jobs = self._restart([member.unit for member in started])
@@ -276,7 +301,7 @@ class Transaction:
             after,
             changed=job is not None,
             job_result=job.result if job else None,
-            duration=time.monotonic() - self._started,
+            duration=self._seconds + time.monotonic() - self._begun,
         )
 
 

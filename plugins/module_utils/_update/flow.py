@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from .._pure.decisions import Decision, Finding, Workload
@@ -223,7 +222,7 @@ class Update:
         from .activate import Transaction  # noqa: PLC0415
         from .gate import Gate  # noqa: PLC0415
         from .intent import Intents  # noqa: PLC0415
-        from .outcomes import Outcome  # noqa: PLC0415
+        from .side_by_side import move_all  # noqa: PLC0415
 
         groups = self._groups(discovery, decisions)
         if not groups:
@@ -234,30 +233,24 @@ class Update:
         gate = Gate(store, units, self._options.gate)
         beside = Beside(self._world.others, self._world.processes, store)
 
-        failures = Failures(self._options.max_failures)
         rollback = self._options.rollback
         intents = self._intents = Intents(self._world.memory, self._memory.run)
         intents.begin(groups, snapshot, units, self._links, rollback=rollback)
 
-        def move(group: tuple[Member, ...]) -> dict[str, Outcome]:
-            if why := failures.too_many():
-                left_alone = Outcome(Finding(Status.PENDING, Reason.MAX_FAILURES, why))
-                return {change.workload.container_id: left_alone for member in group for change in member.changes}
-            transaction = Transaction(
+        def begin() -> Transaction:
+            return Transaction(
                 store, units, snapshot, self._memory, gate=gate, beside=beside, rollback=rollback, links=self._links
             )
-            outcomes = transaction.run(group)
+
+        def ended(group: t.Sequence[Member], outcomes: t.Mapping[str, Outcome]) -> None:
             rows = [
                 _ended(one, decisions[one.container_id], outcomes[one.container_id])
                 for one in discovery.workloads
                 if one.container_id in outcomes
             ]
             intents.ended(group, self._memory.events(rows))
-            failures.note(group, outcomes)
-            return outcomes
 
-        with ThreadPoolExecutor(max_workers=min(self._options.parallel, len(groups))) as pool:
-            return {key: outcome for outcomes in pool.map(move, groups) for key, outcome in outcomes.items()}
+        return move_all(groups, self._options.parallel, Failures(self._options.max_failures), begin, ended)
 
     def _report(self, rows: t.Sequence[Row], *, check_mode: bool) -> Report:
         for row in rows:

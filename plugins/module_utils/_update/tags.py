@@ -40,6 +40,7 @@ class Tags:
         self._tags = {name: image.id for name, image in local_names(snapshot.images).items()}
         self._before = dict(self._tags)
         self._moves: dict[str, list[_Move]] = {}
+        self._dropped: set[str] = set()
 
     def resume(self, member: Member, before: t.Mapping[str, str | None], memory: Memory) -> None:
         """Take over what an interrupted run has moved: C(before) is where its names pointed when it began.
@@ -196,8 +197,10 @@ class Tags:
     def drop_pulled_names(self, member: Member) -> None:
         """Take away the name that a pull by digest leaves: pruning would never remove it."""
         for change in member.changes:
-            if change.target.pull is not None and change.target.id is not None:
-                self.drop(change.target.id, change.target.pull)
+            name = change.target.pull
+            if name is not None and change.target.id is not None and name not in self._dropped:
+                self._dropped.add(name)
+                self.drop(change.target.id, name)
 
     def drop(self, image_id: str, name: str) -> None:
         """Take a name away. Whether it is gone already, or stays: neither changes what runs."""

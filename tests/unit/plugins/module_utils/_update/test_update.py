@@ -39,8 +39,8 @@ def test_the_steps_come_in_the_order_in_which_a_crash_does_least_harm(host: Host
         ("pull", f"quay.io/team/app@{V2.digest}", ""),
         ("tag", V1.id, names.slot("app.service", APP)),
         ("tag", V2.id, APP),
-        ("restart", "app.service"),
         ("untag", V2.id, f"quay.io/team/app@{V2.digest}"),
+        ("restart", "app.service"),
     ]
 
 

@@ -1,0 +1,61 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""Turns: restarts begin one after the other, as fast as this machine's processors can follow.
+
+Between the end of a container's old process and the start of its new one lies work for the processors, and none of waiting.
+Where more restarts begin than the machine can work at, each unit is down for longer and the last one is done no sooner.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import threading
+import time
+
+#: What is expected of a unit's start before any was seen, in seconds.
+_USUAL_START = 0.2
+#: A start that takes longer waits for something: its work is not known, and need not keep others waiting.
+_LONGEST_START = 0.6
+#: How long two processors are busy with a restart, as a multiple of the time that its start takes.
+_RESTART_OF_START = 1.5
+_SEEN = 8
+
+
+class Turns:
+    """Spaces what several threads begin, by how long starts took lately on this many processors."""
+
+    def __init__(self, processors: int | None = None) -> None:
+        self._factor = _RESTART_OF_START * 2 / (processors or _processors())
+        self._starts: collections.deque[float] = collections.deque(maxlen=_SEEN)
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    @property
+    def gap(self) -> float:
+        """How far apart restarts begin now, in seconds."""
+        # The quickest one: others may have waited for something, or for each other.
+        return self._factor * min(_LONGEST_START, min(self._starts, default=_USUAL_START))
+
+    def started(self, seconds: float) -> None:
+        """Note how long a unit's start took."""
+        if seconds > 0:
+            self._starts.append(seconds)
+
+    def wait(self) -> None:
+        """Wait for the caller's turn: it begins a gap after the turn before it."""
+        with self._lock:
+            now = time.monotonic()
+            begin = max(now, self._next)
+            self._next = begin + self.gap
+        if begin > now:
+            time.sleep(begin - now)
+
+
+def _processors() -> int:
+    """How many processors this process may use (sched_getaffinity(2))."""
+    return max(1, len(os.sched_getaffinity(0)))

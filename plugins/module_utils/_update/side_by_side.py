@@ -1,0 +1,62 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""Groups side by side: while units of some groups stop and start, the images of the next ones are pulled."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+
+from .._pure.decisions import Finding
+from .._pure.reasons import Reason, Status
+from .activate import Transaction
+from .admission import Failures
+from .groups import Member
+from .outcomes import Outcome
+
+_Group = tuple[Member, ...]
+
+
+def move_all(
+    groups: t.Sequence[_Group],
+    width: int,
+    failures: Failures,
+    begin: t.Callable[[], Transaction],
+    ended: t.Callable[[t.Sequence[Member], t.Mapping[str, Outcome]], None],
+) -> dict[str, Outcome]:
+    """Move every group by a transaction of its own, at most C(width) at once; outcomes by container ID.
+
+    C(ended) is told of every group as soon as it has been activated, from the thread that did it.
+
+    At most as many are staged ahead. What is not activated any more because too many failed has moved no tag.
+    """
+    width = min(width, len(groups))
+    ahead = threading.Semaphore(2 * width)
+
+    def stage(group: _Group) -> Transaction:
+        ahead.acquire()  # Given back when the group has been activated. # pylint: disable=consider-using-with
+        transaction = begin()
+        if not failures.too_many():
+            transaction.stage(group)
+        return transaction
+
+    def activate(group: _Group, transaction: Transaction) -> dict[str, Outcome]:
+        try:
+            if why := failures.too_many():
+                return transaction.leave(group, Finding(Status.PENDING, Reason.MAX_FAILURES, why))
+            outcomes = transaction.activate()
+            ended(group, outcomes)
+            failures.note(group, outcomes)
+            return outcomes
+        finally:
+            ahead.release()
+
+    with ThreadPoolExecutor(width) as stagers, ThreadPoolExecutor(width) as movers:
+        staging: dict[Future[Transaction], _Group] = {stagers.submit(stage, group): group for group in groups}
+        moving = [movers.submit(activate, staging[one], one.result()) for one in as_completed(staging)]
+        return {key: outcome for one in moving for key, outcome in one.result().items()}
