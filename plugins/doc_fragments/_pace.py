@@ -21,7 +21,9 @@ options:
     default: 180
   parallel:
     description:
-      - How many groups of units are pulled and restarted side by side.
+      - How many groups of units are restarted side by side. The images of as many more are pulled meanwhile.
+      - Restarts do not begin in the same moment. They are spaced by what a start takes on this host and by how many
+        processors it has, because units that start all at once are all down for longer.
     type: int
     default: 8
   registry_parallel:
