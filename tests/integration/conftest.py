@@ -31,6 +31,7 @@ from lablib.proxy import FaultProxy  # noqa: E402
 from lablib.registry import SecureRegistry  # noqa: E402
 from locations import DROP_INS, LANE, PROXY_PORTS, SCRATCH  # noqa: E402
 from pushing import Push  # noqa: E402
+from secrecy import Watch, know  # noqa: E402
 from secure import Vault  # noqa: E402
 
 from roles import wipe  # noqa: E402
@@ -62,20 +63,29 @@ def distro(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def used() -> Iterator[dict[str, Host]]:
+def watch() -> Watch:
+    """What sees secrets that are told on hosts."""
+    return Watch()
+
+
+@pytest.fixture(scope="session")
+def used(watch: Watch) -> Iterator[dict[str, Host]]:
     """The hosts that were used, by distribution; left as clean as each test finds them."""
     found: dict[str, Host] = {}
     yield found
     for one in found.values():
         clean(one)
+        watch.leave(one)
 
 
 @pytest.fixture
-def host(lab: Lab, used: dict[str, Host], distro: str) -> Host:
-    """A host with nothing on it."""
+def host(lab: Lab, used: dict[str, Host], distro: str, watch: Watch) -> Iterator[Host]:
+    """A host with nothing on it, where no secret may be seen until the test ends."""
     used[distro] = lab.host(f"{distro}-{LANE}")
     clean(used[distro])
-    return used[distro]
+    watch.begin(used[distro])
+    yield used[distro]
+    watch.end(used[distro])
 
 
 def clean(host: Host) -> None:
@@ -111,6 +121,7 @@ def secure_registry(lab: Lab) -> SecureRegistry:
     """Started where the lab has none yet."""
     registry = lab.secure_registry or bring_up(DISTROS[0], 1, True, print).secure_registry
     assert registry is not None
+    know(registry.password, Vault(registry, DISTROS[0]).pair)
     return registry
 
 

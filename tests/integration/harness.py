@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from secrecy import know_credentials, told_in
+
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "podfleet.autoupdate"
 _HEADER = re.compile(r"^(\S+) \| ([A-Z]+)!? (?:\| rc=\d+ )?=> (?=\{)", re.MULTILINE)
@@ -125,7 +127,8 @@ class Ansible:
         options: Sequence[str] = (),
         result_format: str = "json",
     ) -> Run:
-        """One ad hoc command. Whatever else comes of it, a traceback is never right."""
+        """One ad hoc command. Whatever else comes of it, a traceback is never right, and no secret is ever told."""
+        know_credentials(arguments)
         given = [f"--args={json.dumps(arguments)}"] if arguments else []
         program = str(Path(sys.executable).with_name("ansible"))
         argv = [program, hosts, f"-i{self.inventory}", f"-m{module}", *given, *options]
@@ -150,6 +153,7 @@ class Ansible:
         )
         run = Run(done.returncode, done.stdout, done.stderr, time.monotonic() - started, parse(done.stdout))
         assert "Traceback" not in done.stdout + done.stderr, f"a traceback\n{run}"
+        assert not told_in(done.stdout + done.stderr), f"a secret\n{run}"
         return run
 
     def update(

@@ -18,6 +18,7 @@ from typing import Any
 
 from harness import COLLECTION, ROOT, Ansible
 from lablib.host import Host
+from secrecy import told_in
 
 _TIMEOUT = 300.0
 _RECAP = re.compile(r"^\S+\s+: ok=\d+\s+changed=(\d+)\s.*failed=(\d+)", re.MULTILINE)
@@ -88,6 +89,7 @@ def play(
         )
         output = done.stdout + done.stderr
         assert "Traceback" not in output, output[-6000:]
+        assert not told_in(output), f"a secret: {told_in(output)}"
         recap = _RECAP.search(output)
         data = json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
         return Play(done.returncode, output, int(recap.group(1)) if recap else 0, data)

@@ -20,6 +20,7 @@ from typing import Any
 
 from lablib.paths import GATEWAY
 from lablib.registry import PLAIN, Registry
+from secrecy import know
 
 _ISSUER, _SERVICE = "podfleet-integration", "registry of tokens"
 _SCOPE = re.compile(r"repository:(\S+):(\S+)")
@@ -103,6 +104,7 @@ def _handler(service: TokenService) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             token = service.token(urllib.parse.urlsplit(self.path).query)
+            know(token or "")
             self.send_response(403 if token is None else 200)
             self.end_headers()
             self.wfile.write(json.dumps({"token": token, "expires_in": 300} if token else {}).encode())
