@@ -12,7 +12,6 @@ import contextlib
 import os
 import pathlib
 import stat
-import tempfile
 import threading
 import typing as t
 from dataclasses import dataclass
@@ -24,12 +23,9 @@ from .._pure.reasons import Reason
 from .._pure.references import Reference
 from . import trust
 from .credential_helpers import Helpers
+from .private_files import private_file, runtime_folder
 
 _LONGEST = 1024 * 1024
-_MOST_TRIES = 100
-_RUN_DIRECTORY = pathlib.Path("/run/podfleet-autoupdate")
-#: Where systemd-logind makes a runtime folder for each user who is logged in or lingers (pam_systemd(8)).
-_USERS_RUNTIME = "/run/user"
 _NOTHING = Authfile()
 
 
@@ -107,7 +103,7 @@ class CredentialFiles:
         credential = self.for_reference(reference, authfile) if reference else None
         if reference and credential:
             own.setdefault(reference.repository, credential)
-        with _private_file(render(CredentialBook(own), files)) as path:
+        with private_file(render(CredentialBook(own), files)) as path:
             yield path
 
     def warnings(self) -> tuple[str, ...]:
@@ -184,55 +180,6 @@ def _text(path: str) -> str | None:
     return body.decode("utf-8", "replace")
 
 
-@contextlib.contextmanager
-def _private_file(text: str) -> t.Iterator[str]:
-    descriptor, path = _new_file()
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        yield path
-    finally:
-        pathlib.Path(path).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # Others use the folder, or have removed it.
-            pathlib.Path(path).parent.rmdir()
-
-
-def _new_file() -> tuple[int, str]:
-    """A new file in the folder, which another thread or run may remove at any time while it is empty."""
-    for _try in range(_MOST_TRIES - 1):
-        with contextlib.suppress(FileNotFoundError):
-            return tempfile.mkstemp(prefix="auth-", suffix=".json", dir=_run_directory())
-    return tempfile.mkstemp(prefix="auth-", suffix=".json", dir=_run_directory())
-
-
-def _run_directory() -> pathlib.Path:
-    """A folder that nobody else can look into, and that does not outlive the boot where the system has such a place."""
-    folder = _RUN_DIRECTORY
-    runtime = _runtime_folder(os.environ)
-    if os.geteuid() != 0 and runtime and runtime.startswith("/") and pathlib.Path(runtime).is_dir():
-        folder = pathlib.Path(runtime, _RUN_DIRECTORY.name)
-    elif os.geteuid() != 0:
-        folder = pathlib.Path(tempfile.gettempdir(), f"{_RUN_DIRECTORY.name}-{os.geteuid()}")
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
-        raise InputError(f"{folder} is not a folder that only this user can enter; remove it")
-    return folder
-
-
-def _runtime_folder(environment: t.Mapping[str, str]) -> str | None:
-    """The user's runtime folder. Where nothing names it, as after C(become), rootless podman takes the one of logind."""
-    named = environment.get("XDG_RUNTIME_DIR")
-    if named or os.geteuid() == 0:
-        return named
-    folder = pathlib.Path(_USERS_RUNTIME, str(os.geteuid()))
-    try:
-        return str(folder) if folder.stat().st_uid == os.geteuid() else None
-    except OSError:
-        return None
-
-
 def _default_places(environment: t.Mapping[str, str]) -> tuple[_Place, ...]:
     """Where podman looks when it is told nothing (podman-login(1)), and Docker's own files after that."""
     if environment.get("REGISTRY_AUTH_FILE"):
@@ -240,7 +187,7 @@ def _default_places(environment: t.Mapping[str, str]) -> tuple[_Place, ...]:
     if environment.get("DOCKER_CONFIG"):
         return (_Place(os.path.join(environment["DOCKER_CONFIG"], "config.json"), "DOCKER_CONFIG"),)
     home = os.path.expanduser("~")
-    runtime = _runtime_folder(environment)
+    runtime = runtime_folder(environment)
     return (
         _Place(f"{runtime}/containers/auth.json" if runtime else f"/run/containers/{os.getuid()}/auth.json"),
         _Place(os.path.join(environment.get("XDG_CONFIG_HOME") or f"{home}/.config", "containers/auth.json")),

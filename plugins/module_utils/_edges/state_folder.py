@@ -53,6 +53,8 @@ class StateFolder:
 
     def replace(self, name: str, body: bytes) -> None:
         """Write beside the file and rename, each on the disk before the next (rename(2), fsync(2))."""
+        for left in self.path.glob(f".{name}-*"):  # By a process that was killed: this one is alone here.
+            left.unlink(missing_ok=True)
         descriptor, beside_name = tempfile.mkstemp(prefix=f".{name}-", dir=self.path)
         beside = pathlib.Path(beside_name)
         try:

@@ -80,6 +80,8 @@ class Settings:
     lift_holds: bool = False
     #: Whether units are to go back to what they ran before.
     back: bool = False
+    #: Whether only what an earlier run was interrupted in is repaired.
+    repair_only: bool = False
     limit: int | None = None
     max_failures: int | None = None
     allow_unsafe_rollback: bool = False

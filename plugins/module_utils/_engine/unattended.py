@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
 #: Nothing failed; something did, and the report says what; nothing could be done; the settings are of no use (sysexits.h).
 DONE, FAILED, UNABLE, MISCONFIGURED = 0, 1, 2, 78
 #: Credentials are for files; holds, the way back and other people's containers are for somebody who watches.
-_NOT_FOR_A_TIMER = ("access", "holds", "lift_holds", "back", "scope", "user", "caller")
+_NOT_FOR_A_TIMER = ("access", "holds", "lift_holds", "back", "scope", "user", "caller", "repair_only")
 _KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 _LIBRARIES = ("dbus", "requests")
 _LONGEST = 1024 * 1024
@@ -62,7 +62,7 @@ def main(words: t.Sequence[str], say: t.Callable[[str], None]) -> int:
         if asked.validate:
             return DONE
         user = accounts.current().name if os.geteuid() else None
-        report = autoupdate(replace(wanted.settings, user=user), check_mode=False)
+        report = autoupdate(replace(wanted.settings, user=user, repair_only=asked.repair), check_mode=False)
     except InputError as error:
         say(f"{_ERROR}{error}")
         return MISCONFIGURED

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
+from .._edges import private_files
 from .._edges.credentials import CredentialFiles
 from .._edges.definitions import Definitions
 from .._edges.podman import FirstLook, Podman
@@ -65,7 +66,12 @@ def update(settings: Settings, begun: FirstLook, *, check_mode: bool) -> Report:
                 gate=gate_options(settings),
             ),
         )
-        report = whole.check() if check_mode else whole.run()
+        if not check_mode:
+            private_files.sweep()
+        if settings.repair_only:
+            report = whole.repair(check_mode=check_mode)
+        else:
+            report = whole.check() if check_mode else whole.run()
         warnings = (*report.warnings, *files.warnings(), *_two_engines(settings))
         return replace(report, warnings=warnings, user=settings.user)
 

@@ -14,17 +14,21 @@ from dataclasses import dataclass
 from .errors import InputError
 
 #: Options that are on or off, and those that take a value, after an equals sign or as the next word.
-_SWITCHES = ("--validate",)
+_SWITCHES = ("--repair", "--validate")
 _VALUES: dict[str, t.Collection[str] | None] = {}
 _LONGEST = 4096
 
 
 @dataclass(frozen=True)
 class EngineWords:
-    """What was asked for. C(path) is the file of settings; C(validate) only reads it, and looks for the libraries."""
+    """What was asked for. C(path) is the file of settings; C(validate) only reads it, and looks for the libraries.
+
+    C(repair) only finishes or undoes what an earlier run was interrupted in.
+    """
 
     path: str
     validate: bool = False
+    repair: bool = False
 
 
 def read_words(words: t.Sequence[str]) -> EngineWords:

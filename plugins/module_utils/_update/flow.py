@@ -122,7 +122,7 @@ class Update:
         """Repair what an earlier run was interrupted in, and nothing else."""
         self._repaired = self._repair(write=not check_mode)
         self._warnings += self._memory.warnings
-        return self._report((), check_mode=check_mode)
+        return replace(self._report((), check_mode=check_mode), repair_only=True)
 
     def _repair(self, *, write: bool) -> tuple[Repaired, ...]:
         state = self._world.memory.read()

@@ -85,6 +85,8 @@ class Report:
     user: str | None = None
     #: What an interrupted run had left; in check mode, what would become of it.
     repaired: tuple[Repaired, ...] = ()
+    #: Whether nothing else was asked for.
+    repair_only: bool = False
 
     @property
     def changed(self) -> bool:
@@ -127,7 +129,7 @@ class Report:
 
     def _repairs(self) -> str:
         if not self.repaired:
-            return ""
+            return "No earlier run was interrupted." if self.repair_only else ""
         told = [
             f"{printable(one.unit)}: {one.did}{f', but {printable(one.error)}' if one.error else ''}"
             for one in self.repaired[:_MOST_CULPRITS]
@@ -137,6 +139,8 @@ class Report:
         return f"An earlier run was interrupted ({', '.join(told)})."
 
     def _run(self) -> str:
+        if self.repair_only:
+            return ""
         if not self.rows:
             return "No running container takes part in updates."
         counts = [

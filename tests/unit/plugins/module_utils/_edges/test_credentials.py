@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import credentials as edge
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import private_files
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.credentials import CredentialFiles
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.authfiles import parse_authfile
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.credentials import Credential
@@ -53,7 +54,7 @@ def home(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Pat
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    monkeypatch.setattr(edge, "_RUN_DIRECTORY", tmp_path / "podfleet")
+    monkeypatch.setattr(private_files, "_RUN_DIRECTORY", tmp_path / "podfleet")
     return tmp_path
 
 
@@ -262,7 +263,7 @@ _keys = st.sampled_from(
     st.sampled_from(["quay.io/team/app", "quay.io/x", "docker.io/nginx", "ghcr.io/a"]),
 )
 def test_podman_and_the_check_use_the_same_credential(in_file: set[str], of_task: set[str], reference: str) -> None:
-    runs = edge._RUN_DIRECTORY.parent
+    runs = private_files._RUN_DIRECTORY.parent
     path = _authfile(runs / "a.json", *in_file)
     files = CredentialFiles({key: Credential(f"task {key}".replace(":", ";"), _SECRET) for key in of_task}, str(path))
     parsed = Reference.parse(reference)
@@ -439,7 +440,7 @@ def test_another_user_gets_a_private_folder_of_their_own(home: pathlib.Path, mon
     (home / "run").mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "run"))
     with pytest.raises(InputError, match="only this user can enter"):  # It belongs to the real user.
-        edge._run_directory()
+        private_files._run_directory()
     assert (home / "run/podfleet").is_dir()
 
 
@@ -453,7 +454,7 @@ def test_a_user_without_xdg_runtime_dir_has_the_folder_of_logind(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(edge.os, "geteuid", lambda: os.getuid() or 4711)
-    monkeypatch.setattr(edge, "_USERS_RUNTIME", str(tmp_path))
+    monkeypatch.setattr(private_files, "_USERS_RUNTIME", str(tmp_path))
     folder = tmp_path / str(os.getuid() or 4711)
     assert edge._default_places({})[0].path == f"/run/containers/{os.getuid()}/auth.json"
     folder.mkdir()

@@ -37,3 +37,7 @@ def test_what_it_does_not_know_is_refused(words: list[str]) -> None:
 def test_it_answers_or_refuses(words: list[str]) -> None:
     with contextlib.suppress(InputError):
         assert read_words(words).path in words
+
+
+def test_a_repair_is_asked_for() -> None:
+    assert read_words(["--repair", "timer.json"]) == EngineWords("timer.json", repair=True)
