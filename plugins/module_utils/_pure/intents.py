@@ -26,7 +26,20 @@ if t.TYPE_CHECKING:
 FINISHED, UNDONE, NOTHING = "finished", "undone", "nothing"
 _RUN = re.compile(r"[a-f0-9]{32}\Z")
 _LONGEST = 4096
-_KEYS = {"run", "group", "time", "unit", "units", "moves", "rollback", "containers", "names", "dependents", "ended"}
+_KEYS = {
+    "run",
+    "group",
+    "time",
+    "unit",
+    "others",
+    "units",
+    "moves",
+    "rollback",
+    "containers",
+    "names",
+    "dependents",
+    "ended",
+}
 _PIECE_KEYS = {
     "container", "container_id", "unit", "image", "resolved", "reference", "platform", "before", "target", "pull", "back",
 }  # fmt: skip
@@ -58,7 +71,7 @@ class Intent:
     """What one restart is about to move; the members of one C(group) of a C(run) share their fate.
 
     C(names) are those that it may give to other images, and where each pointed before: None, to nothing. C(dependents)
-    were active before. C(moves) is false where names end as they were and only the unit is restarted. C(ended) are the
+    were active before. C(others) are restarted together with C(unit). C(moves) is false where names end as they were and only the unit is restarted. C(ended) are the
     lines that the history is to get, once that is known.
     """
 
@@ -73,6 +86,7 @@ class Intent:
     moves: bool = True
     rollback: bool = True
     ended: tuple[Event, ...] | None = None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,7 +106,7 @@ def read_intent(entry: t.Mapping[str, t.Any]) -> Intent | None:
     ended = None if entry["ended"] is None else _all(entry["ended"], _event)
     sound = _is_text(entry["run"]) and _RUN.match(entry["run"]) is not None and _is_count(entry["group"])
     sound = sound and _is_text(entry["unit"]) and entry["unit"] != ""
-    sound = sound and all(_are_texts(entry[key]) for key in ("units", "dependents"))
+    sound = sound and all(_are_texts(entry[key]) for key in ("others", "units", "dependents"))
     sound = sound and all(isinstance(entry[key], bool) for key in ("moves", "rollback"))
     if not sound or time is None or pieces is None or names is None or (ended is None and entry["ended"] is not None):
         return None
@@ -108,6 +122,7 @@ def read_intent(entry: t.Mapping[str, t.Any]) -> Intent | None:
         entry["moves"],
         entry["rollback"],
         ended,
+        tuple(entry["others"]),
     )
 
 
@@ -118,6 +133,7 @@ def written_intent(intent: Intent) -> dict[str, t.Any]:
         "group": intent.group,
         "time": written(intent.time),
         "unit": intent.unit,
+        "others": list(intent.others),
         "units": list(intent.units),
         "moves": intent.moves,
         "rollback": intent.rollback,

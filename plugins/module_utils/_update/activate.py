@@ -27,6 +27,7 @@ from .beside import Beside
 from .dependents import Dependents
 from .gate import Gate
 from .groups import Change, Member, form_groups
+from .jobs import restart
 from .memory import Memory
 from .outcomes import Outcome
 from .protocols import Store, Units
@@ -183,18 +184,12 @@ class Transaction:
             else:
                 self._tags.drop_pulled_names(member)  # Here it costs nothing: the unit may have to wait for its turn.
         started = [member for member in members if member.unit not in failures]
-        self._dependents.remember([member.unit for member in started])
-        jobs = self._restart([member.unit for member in started])
+        self._dependents.remember({member.unit: member.roots for member in started})
+        jobs = restart(started, self._units)
         self._jobs.update(jobs)
         self._roots.update({change.workload.container_id: one.unit for one in started for change in one.changes})
         failures.update(self._judge({one.unit: _expected(one, new=True) for one in started}, jobs))
         return failures
-
-    def _restart(self, units: t.Sequence[str]) -> dict[str, JobOutcome]:
-        try:
-            return self._units.restart(units) if units else {}
-        except UnitError as error:
-            return {unit: JobOutcome("failed", 0.0, str(error)) for unit in units}
 
     def _judge(self, expected: t.Mapping[str, Expected], jobs: t.Mapping[str, JobOutcome]) -> dict[str, Failure]:
         """What the jobs say, of those that are done what the gate says, and what is left down; by unit."""
@@ -254,11 +249,11 @@ class Transaction:
             except StoreError as error:
                 problems[member.unit] = Failure(error.reason, str(error))
         ready = [member for member in members if member.unit not in problems]
-        for unit in sorted(unit for one in ready for unit in {one.unit, *one.units, *self._dependents.of(one.unit)}):
+        for unit in sorted(unit for one in ready for unit in {*one.roots, *one.units, *self._dependents.of(one.unit)}):
             # The restart below says what is wrong; a failure counter that stays is no reason to give up.
             with contextlib.suppress(UnitError):
                 self._units.reset_failed([unit])
-        jobs = self._restart([member.unit for member in ready])
+        jobs = restart(ready, self._units)
         counted = self._restarts_of([member.unit for member in ready])
         expected = {one.unit: replace(_expected(one, new=False), restarts=counted.get(one.unit, 0)) for one in ready}
         problems.update(self._judge(expected, jobs))

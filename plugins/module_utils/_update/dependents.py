@@ -25,19 +25,19 @@ class Dependents:
         self._units = units
         self._active: dict[str, frozenset[str]] = {}
 
-    def remember(self, units: t.Sequence[str]) -> None:
-        """Note which dependents of these units are active. What was noted first counts."""
-        new = [unit for unit in units if unit not in self._active]
+    def remember(self, units: t.Mapping[str, t.Collection[str]]) -> None:
+        """Note which dependents are active, by unit: those of all units that it names. What was noted first counts."""
+        new = {unit: roots for unit, roots in units.items() if unit not in self._active}
         if not new:
             return
         try:
-            links = self._units.links(new)
+            links = self._units.links(sorted(frozenset().union(*new.values())))
             every = sorted({other for one in links.values() for other in one.dependents})
             facts = self._units.facts(every) if every else {}
         except UnitError:
             return  # The restart will tell what is wrong with systemd.
-        for unit in new:
-            dependents = links[unit].dependents if unit in links else frozenset()
+        for unit, roots in new.items():
+            dependents = frozenset().union(*(links[root].dependents for root in roots if root in links)) - {*roots}
             self._active[unit] = frozenset(
                 one for one in dependents if one in facts and facts[one].active_state == "active"
             )

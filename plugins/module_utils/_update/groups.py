@@ -35,7 +35,8 @@ class Change:
 class Member:
     """What one restart moves: C(unit) is restarted by us, and systemd restarts the other C(units) along with it.
 
-    C(changes) are those of all of them; each container's own unit stands in its workload.
+    C(changes) are those of all of them; each container's own unit stands in its workload. Where one unit is taken along by
+    several that are to be restarted, C(others) are those beside C(unit): restarted in the same moment, so that it is once.
     """
 
     unit: str
@@ -43,6 +44,12 @@ class Member:
     #: What runs beside them: the restart takes it along, and it must come back.
     beside: tuple[ListedContainer, ...] = ()
     units: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The units that are restarted by us."""
+        return self.unit, *self.others
 
     @property
     def changed_units(self) -> frozenset[str]:
@@ -61,15 +68,13 @@ def form_groups(
         by_unit.setdefault(t.cast("str", change.workload.unit), []).append(change)
     dragged = {unit: (links or {}).get(unit, UnitLinks()).dependents - {unit} for unit in by_unit}
     members, ties = [], []
-    taken: set[str] = set()
-    for root in filter(lambda unit: _is_root(unit, dragged), sorted(by_unit)):
-        own = sorted(({root} | dragged[root]).intersection(by_unit) - taken)
-        taken.update(own)
-        units = (root, *sorted(dragged[root]))
-        moved = tuple(change for unit in own for change in by_unit[unit])
-        members.append(Member(root, moved, _beside(units, moved, containers), units))
-        # Two roots that drag the same unit share its fate as well.
-        ties.append({*(change.target.name for change in moved), *(f"unit {unit}" for unit in units if unit in by_unit)})
+    roots = sorted(filter(lambda unit: _is_root(unit, dragged), by_unit))
+    for numbers in _tied([({root} | dragged[root]).intersection(by_unit) for root in roots]):
+        own = [roots[number] for number in numbers]
+        units = (*own, *sorted(frozenset().union(*(dragged[root] for root in own)) - {*own}))
+        moved = tuple(change for unit in sorted(by_unit) if unit in units for change in by_unit[unit])
+        members.append(Member(own[0], moved, _beside(units, moved, containers), units, tuple(own[1:])))
+        ties.append({change.target.name for change in moved})
     return tuple(tuple(members[number] for number in numbers) for numbers in _tied(ties))
 
 

@@ -68,6 +68,7 @@ class Intents:
                     tuple((name, tags.get(name)) for name in _names(member, tags)),
                     tuple(sorted(active.get(member.unit, ()))),
                     rollback=rollback,
+                    others=member.others,
                 )
         self._remembered.change(lambda state: state.intending(list(self._open.values())))
 
@@ -127,7 +128,10 @@ def _names(member: Member, tags: t.Mapping[str, str]) -> list[str]:
 def _active_dependents(
     members: t.Sequence[Member], units: Units, links: t.Mapping[str, UnitLinks]
 ) -> dict[str, list[str]]:
-    wanted = {one.unit: links[one.unit].dependents - {one.unit} for one in members if one.unit in links}
+    wanted = {
+        one.unit: frozenset().union(*(links[root].dependents for root in one.roots if root in links)) - {*one.roots}
+        for one in members
+    }
     every = sorted(frozenset().union(*wanted.values())) if wanted else []
     try:
         facts = units.facts(every) if every else {}

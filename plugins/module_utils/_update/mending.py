@@ -23,6 +23,7 @@ from .._pure.units import JobOutcome
 from .dependents import Dependents
 from .gate import Gate
 from .groups import Member
+from .jobs import restart
 from .memory import Memory
 from .protocols import Store, Units
 from .sighting import Sight, expected
@@ -191,15 +192,12 @@ class Mending:
     # Both.
 
     def _restart(self, units: t.Sequence[str]) -> dict[str, JobOutcome]:
-        taken_along = {other for unit in units for other in (unit, *self._members[unit].units)}
+        taken_along = {other for unit in units for other in (*self._members[unit].roots, *self._members[unit].units)}
         for unit in sorted(taken_along):
             # The restart says what is wrong; a failure counter that stays is no reason to give up.
             with contextlib.suppress(UnitError):
                 self._units.reset_failed([unit])
-        try:
-            return self._units.restart(units) if units else {}
-        except UnitError as error:
-            return {unit: JobOutcome("failed", 0.0, str(error)) for unit in units}
+        return restart([self._members[unit] for unit in units], self._units)
 
     def _judge(self, intents: t.Sequence[Intent], *, new: bool) -> dict[str, Failure]:
         """Whether units run as they should from now on: how often systemd started them until now does not count."""

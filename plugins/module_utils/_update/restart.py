@@ -174,7 +174,7 @@ class Restarting:
     def _restart(self, chosen: t.Sequence[_Found], units: Units, gate: Gate) -> dict[str, RestartRow]:
         started = time.monotonic()
         dependents = Dependents(units)
-        dependents.remember([one.unit for one in chosen])
+        dependents.remember({one.unit: (one.unit,) for one in chosen})
         jobs = units.restart([one.unit for one in chosen])
         done = [one for one in chosen if jobs[one.unit].done]
         failures = {one.unit: failure for one in chosen if (failure := job_failure(one.unit, jobs[one.unit]))}

@@ -34,7 +34,7 @@ class Sight:
 
     def member(self, intent: Intent) -> Member:
         """What the intent moves, with the images that are known by now."""
-        return Member(intent.unit, tuple(map(self._change, intent.pieces)), (), intent.units)
+        return Member(intent.unit, tuple(map(self._change, intent.pieces)), (), intent.units, intent.others)
 
     def _change(self, piece: Piece) -> Change:
         workload = Workload(

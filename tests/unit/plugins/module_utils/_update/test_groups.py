@@ -242,7 +242,12 @@ class Linked(t.NamedTuple):
         Linked({"p": "cd"}, (("p", "x"), ("d", "z")), [[("p", "dp")]]),
         Linked({"n": "ab"}, (("a", "x"), ("b", "y")), [[("a", "a")], [("b", "b")]]),
         Linked({"a": "b", "b": "a"}, (("b", "x"), ("a", "y")), [[("a", "ab")]]),
-        Linked({"a": "c", "b": "c"}, (("a", "x"), ("b", "y"), ("c", "z")), [[("a", "ac"), ("b", "b")]]),
+        Linked({"a": "c", "b": "c"}, (("a", "x"), ("b", "y"), ("c", "z")), [[("a", "abc")]]),
+        Linked(
+            {"a": "d", "b": "d", "c": "e"},
+            (("a", "x"), ("b", "y"), ("c", "z")),
+            [[("a", "a")], [("b", "b")], [("c", "c")]],
+        ),
         Linked({"p": "c"}, (("p", "x"), ("c", "y"), ("o", "y")), [[("o", "o"), ("p", "cp")]]),
         Linked({"p": "pc"}, (("p", "x"), ("c", "x")), [[("p", "cp")]]),
     ],
@@ -267,7 +272,8 @@ def test_every_change_is_in_one_member_whatever_the_links(links: dict[str, str],
     for one in members:
         assert one.unit in one.changed_units
         assert one.changed_units <= set(one.units)
-        assert not any(one.unit in set(other.units) for other in members if other is not one)
+        assert not any(one.changed_units & set(other.units) for other in members if other is not one)
+        assert set(one.roots) <= one.changed_units
 
 
 def _reach(unit: str, links: t.Mapping[str, str]) -> set[str]:
@@ -277,6 +283,21 @@ def _reach(unit: str, links: t.Mapping[str, str]) -> set[str]:
         reached |= new
         new = {other for one in new for other in links.get(one, "")} - reached
     return reached
+
+
+def test_what_two_changed_units_take_along_is_restarted_once(host: Host) -> None:
+    host.services.clear()
+    host.containers_.clear()
+    for name in "abc":
+        reference = f"quay.io/team/{name}:1"
+        host.has(V1, reference)
+        host.registry.publish(V2, reference)
+        host.service(f"{name}.service", Recipe(name, reference))
+    for name in "ab":
+        host.tied[f"{name}.service"] = UnitLinks(dependents=frozenset({"c.service"}))
+    host.takes_along["b.service"] = "c.service"
+    assert told(host.update().run()) == dict.fromkeys("abc", ("updated", None))
+    assert host.done("restart") == [("a.service",), ("b.service",), ("c.service",)]
 
 
 # What is begun at all.

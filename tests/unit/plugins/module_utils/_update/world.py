@@ -77,6 +77,8 @@ class Host:
         self.blind_looks = 0
         self.reset_refused = False
         self.tied: dict[str, UnitLinks] = {}
+        #: What systemd restarts along with a unit, in the same moment.
+        self.takes_along: dict[str, str] = {}
         self.memory = FakeMemory()
         #: What a second engine does when it is waited for, once.
         self.second_engine: t.Callable[[], None] | None = None
@@ -320,7 +322,10 @@ class Host:
 
     def restart(self, units: t.Collection[str]) -> dict[str, JobOutcome]:
         with self.lock:
-            return {unit: JobOutcome(self._restart(self.services[unit]), 0.1) for unit in units}
+            outcomes = {unit: JobOutcome(self._restart(self.services[unit]), 0.1) for unit in units}
+            for unit in {self.takes_along[unit] for unit in units if unit in self.takes_along}:
+                self._restart(self.services[unit])
+            return outcomes
 
     def start(self, units: t.Collection[str]) -> dict[str, JobOutcome]:
         with self.lock:

@@ -1,0 +1,39 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""The jobs of members: every unit of a member that is restarted by us, in the same moment, and what all of them ended with."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from .._pure.errors import UnitError
+from .._pure.health import job_failure
+from .._pure.units import JobOutcome
+from .groups import Member
+from .protocols import Units
+
+
+def restart(members: t.Sequence[Member], units: Units) -> dict[str, JobOutcome]:
+    """Restart members side by side; by the members' first units, what their jobs ended with. Never raises."""
+    if not members:
+        return {}
+    try:
+        jobs = units.restart([root for one in members for root in one.roots])
+    except UnitError as error:
+        return {one.unit: JobOutcome("failed", 0.0, str(error)) for one in members}
+    return {one.unit: _together(one, jobs) for one in members}
+
+
+def _together(member: Member, jobs: t.Mapping[str, JobOutcome]) -> JobOutcome:
+    """The job that failed, or the longest."""
+    for root in member.roots:
+        job = jobs[root]
+        if not job.done:
+            failure = job_failure(root, job)
+            return replace(job, error=failure.error) if failure else job
+    return max((jobs[root] for root in member.roots), key=lambda job: job.duration)
