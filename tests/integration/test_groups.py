@@ -49,6 +49,23 @@ def test_parent_and_child_restart_once_each_and_run_afterwards(
     assert not ansible.update(host.name).succeeded().changed
 
 
+def test_a_child_of_two_changed_parents_restarts_once(host: Host, ansible: Ansible, push: Push) -> None:
+    parents = (PARENT, f"{PARENT}-2")
+    for name in (*parents, CHILD):
+        deploy(host, name, image=push(name).reference)
+    both = " ".join(f"{name}.service" for name in parents)
+    _tie(host, CHILD, f"Requires={both}\nAfter={both}")
+    new = {name: push(name, version="2") for name in (*parents, CHILD)}
+    before = {name: starts(host, f"{name}.service") for name in new}
+
+    run = ansible.update(host.name).succeeded()
+
+    assert run.verdicts() == dict.fromkeys(new, ("updated", None))
+    after = look(host)
+    assert {name: after.runs(name) for name in new} == {name: id_of(image) for name, image in new.items()}
+    assert {name: len(starts(host, f"{name}.service") - before[name]) for name in new} == dict.fromkeys(new, 1)
+
+
 @pytest.mark.parametrize("broken", [PARENT, CHILD])
 def test_if_either_fails_both_go_back(host: Host, ansible: Ansible, push: Push, broken: str) -> None:
     old = {name: push(name) for name in (PARENT, CHILD)}
