@@ -5,19 +5,15 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
-import os
 import shlex
-import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from disks import fill, small_storage
 from harness import Ansible, Run
 from lablib.host import Host
 from lablib.images import Pushed
@@ -30,10 +26,8 @@ from sight import look
 
 POLICY = "/root/.config/containers/policy.json"
 LOOKASIDE = "/etc/containers/registries.d/podfleet-it.yaml"
-STORAGE = "/etc/containers/storage.conf"
 STATE = "/var/lib/podfleet-autoupdate/state.json"
 KEY = "it@example.com"
-SMALL = 16 * 1024 * 1024
 
 
 def at(image: Pushed, push: Push, address: str) -> str:
@@ -192,34 +186,8 @@ def test_podman_killed_in_the_middle_leaves_nothing_and_the_next_run_repairs(
 
 @pytest.fixture
 def small_store(host: Host, tmp_path: Path) -> Iterator[str]:
-    """podman's storage on a small file system, in a file of its own; the folder of its mount."""
-    mount = f"{SCRATCH}/small"
-    image = tmp_path / "small.img"
-    with image.open("wb") as file:
-        file.truncate(SMALL)
-    maker = shutil.which("mkfs.ext4", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    assert maker, "mkfs.ext4 is not installed (e2fsprogs)"
-    subprocess.run([maker, "-q", "-m", "0", str(image)], check=True)
-    text = base64.b64encode(gzip.compress(image.read_bytes())).decode()
-    host.run(["sh", "-c", f"mkdir -p {mount} && base64 -d | gunzip > {SCRATCH}/small.img"], input=text)
-    conf = f'[storage]\ndriver = "overlay"\ngraphroot = "{mount}/graph"\nrunroot = "{SCRATCH}/run"\n'
-    host.run(["mount", "-o", "loop", f"{SCRATCH}/small.img", mount])
-    host.write(STORAGE, conf)
-    yield mount
-    script = f"podman rmi --all --force; rm -f {STORAGE}; umount {mount}/graph/overlay; umount {mount}"
-    host.run(["sh", "-c", script], check=False)
-
-
-def free(host: Host, folder: str) -> int:
-    return int(host.run(["stat", "--file-system", "--format=%a", folder]).stdout) * int(
-        host.run(["stat", "--file-system", "--format=%S", folder]).stdout
-    )
-
-
-def fill(host: Host, folder: str, leave: int) -> None:
-    """Leave about so many bytes on a file system."""
-    size = max(free(host, folder) - leave, 0)
-    host.run(["fallocate", f"--length={size}", f"{folder}/filler"])
+    with small_storage(host, tmp_path) as folder:
+        yield folder
 
 
 def test_what_does_not_fit_is_refused_and_a_full_disk_is_survived(
