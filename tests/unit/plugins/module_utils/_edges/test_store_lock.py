@@ -70,8 +70,8 @@ def test_who_comes_too_late_is_told_who_holds_it(path: Path, holder: subprocess.
 def test_it_ends_with_its_holder_whatever_that_left_in_it(
     path: Path, holder: subprocess.Popen[str], ending: signal.Signals
 ) -> None:
-    threading.Timer(0.3, holder.send_signal, (ending,)).start()
     started = time.monotonic()
+    threading.Timer(0.3, holder.send_signal, (ending,)).start()
     with StoreLock("it", path).held(30):
         assert json.loads(path.read_text())["pid"] == os.getpid()
     assert 0.2 < time.monotonic() - started < 20
