@@ -16,8 +16,12 @@ _TEMPLATE = re.compile(r"\{(?=[{%#])")
 
 def printable(text: str) -> str:
     """The text with every character escaped that could move a cursor or break a line, and cut where it is absurd."""
-    shown = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
-    return escaped(shown)
+    return escaped(shortened(text))
+
+
+def shortened(text: str, most: int = _LONGEST) -> str:
+    """The text, cut where it is absurd: no name of a unit (systemd.unit(5)) or a container is longer than the default."""
+    return text if len(text) <= most else text[:most] + "…"
 
 
 def escaped(text: str) -> str:

@@ -18,13 +18,15 @@ from .._pure.intents import NOTHING, Repaired
 from .._pure.questions import RegistryUsage
 from .._pure.reasons import PODMAN_UPDATED, Reason, Status
 from .._pure.tables import table
-from .._pure.texts import printable
+from .._pure.texts import printable, shortened
 
 #: A column of full digests would be wider than any terminal.
 _DIGEST = re.compile(r"(@sha256:[a-f0-9]{12})[a-f0-9]{52}")
 _SHORT_ID = len("sha256:") + 12
 _WORTH_NAMING = (Status.FAILED, Status.ROLLED_BACK, Status.HELD, Status.UNKNOWN)
 _MOST_CULPRITS = 5
+#: A host, a repository, a tag and a digest, each as long as the distribution specification and DNS allow.
+_LONGEST_IMAGE = 800
 _COLUMNS = ("UNIT", "CONTAINER", "IMAGE", "POLICY", "STATUS", "REASON", "BEFORE", "AFTER")
 
 
@@ -60,13 +62,13 @@ class Row:
 def identity(workload: Workload, user: str | None) -> dict[str, t.Any]:
     """The keys that say which container a row is about; every module uses the same."""
     return {
-        "unit": workload.unit,
+        "unit": shortened(workload.unit) if workload.unit else workload.unit,
         "scope": "user" if user else "system",
         "user": user,
         "container": f"{workload.container_id[:12]} ({workload.container_name})",
         "container_id": workload.container_id,
         "container_name": workload.container_name,
-        "image": workload.image,
+        "image": shortened(workload.image, _LONGEST_IMAGE),
         "policy": workload.policy.value if workload.policy else None,
         "shared_with": list(workload.shared_with),
     }

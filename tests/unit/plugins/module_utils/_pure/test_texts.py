@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.texts import harmless, printable
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.texts import harmless, printable, shortened
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,12 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.texts im
 )
 def test_it_is_shown(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_only_what_is_absurd_is_cut() -> None:
+    assert shortened("x" * 255) == "x" * 255
+    assert shortened("x" * 65536) == "x" * 255 + "…"
+    assert shortened("x" * 300, 300) == "x" * 300
 
 
 @given(st.text())
