@@ -15,11 +15,15 @@ options:
   state:
     description:
       - With V(updated), units go forward to what their references name now.
+      - With V(staged), the images that they would go forward to are pulled, by digest, and nothing else is done; no tag moves and
+        nothing is restarted. Rows are V(pending), reason C(staged). The images have names of the collection, which
+        C(podman image prune) respects. A later run with V(updated), with the same plan or without one, activates them without a
+        pull; then, or when another image is wanted, the names go.
       - With V(rolled_back), the units that O(only) names go back to the image that they ran before, as it is kept on the
         host. No registry is asked. What they leave is held, so that no later run brings it again; a newer image passes.
       - It is one step. A unit that is back already is V(current), however often it is asked for.
     type: str
-    choices: [updated, rolled_back]
+    choices: [updated, staged, rolled_back]
     default: updated
   holds:
     description:
@@ -46,6 +50,33 @@ options:
         description:
           - When the hold ends by itself, such as V(2026-12-27) or V(2026-12-27T06:00:00+01:00). Without a time it is the
             first moment of that day, without an offset it is UTC.
+        type: str
+  bad_images:
+    description:
+      - Images that failed on other hosts. They are held here as if they had failed here. This also happens where the run has nothing
+        else to do, for example because O(plan) names no container of this host.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      reference:
+        description: The image reference that must not get the image, with its registry.
+        type: str
+        required: true
+      platform:
+        description: The platform, such as V(linux/arm64); the host's own by default.
+        type: str
+      id:
+        description: The image ID, as V(sha256:) and 64 hex digits.
+        type: str
+        required: true
+      digests:
+        description: All digests that are known for the image.
+        type: list
+        elements: str
+        default: []
+      reason:
+        description: Why, for whoever reads the report.
         type: str
   lift_holds:
     description:

@@ -31,8 +31,10 @@ extends_documentation_fragment:
   - podfleet.autoupdate._selection
   - podfleet.autoupdate._gate
   - podfleet.autoupdate._admission
+  - podfleet.autoupdate._outcome
   - podfleet.autoupdate._pace
   - podfleet.autoupdate._lock
+  - podfleet.autoupdate._plan
   - podfleet.autoupdate._memory
   - podfleet.autoupdate._credentials
 attributes:
@@ -51,21 +53,6 @@ attributes:
 requirements:
   - podman 4.3 or newer on the managed host
   - dbus-python and requests for a Python of the managed host
-options:
-  rollback:
-    description:
-      - Whether a unit that fails on its new image is put back on the old one.
-      - With V(false), it stays as the failed restart left it, and its row is V(failed). The tag stays on the new image
-        too, so every other unit that shares it gets that image at its next start.
-    type: bool
-    default: true
-  fail_on:
-    description:
-      - The statuses that make the task fail, after everything was processed.
-      - The default is V(failed) and V(rolled_back), with O(state=rolled_back) only V(failed).
-    type: list
-    elements: str
-    choices: [current, pending, updated, rolled_back, failed, held, pinned, unknown]
 seealso:
   - module: podfleet.autoupdate.autoupdate_info
   - name: podman-auto-update(1)
@@ -84,13 +71,6 @@ EXAMPLES = r"""
       - unit:web*
     exclude:
       - container:postgres
-
-- name: Fail also where a registry could not be asked
-  podfleet.autoupdate.image_autoupdate:
-    fail_on:
-      - failed
-      - rolled_back
-      - unknown
 
 - name: Go back to what the web server ran before, and stay away from what it leaves
   podfleet.autoupdate.image_autoupdate:
@@ -111,6 +91,18 @@ EXAMPLES = r"""
     only:
       - unit:web
     lift_holds: true
+
+- name: Go to what a plan says; with state staged before, nothing is pulled any more
+  podfleet.autoupdate.image_autoupdate:
+    plan: "{{ lookup('ansible.builtin.file', 'plan.json') | from_json }}"
+    plan_host: "{{ inventory_hostname }}"
+
+- name: Stay away from an image that failed on another host
+  podfleet.autoupdate.image_autoupdate:
+    bad_images:
+      - reference: registry.example.com/shop/web:stable
+        id: sha256:77aa2f1d3ad7bd4a32dc3a2d2f5a5e2b1f6a3b4c5d6e7f8091a2b3c4d5e6f702
+        reason: unhealthy on web-1
 
 - name: Use credentials from the vault for one registry
   podfleet.autoupdate.image_autoupdate:
@@ -198,7 +190,8 @@ updates:
       sample: updated
     changed:
       description:
-        - Whether this container was moved to another image, or moved and put back; in check mode whether it would be.
+        - Whether this container was moved to another image, or moved and put back; in check mode whether it would be. With
+          O(state=staged), whether its image was pulled.
         - A container that is current, but is restarted together with another one of its unit, is not changed.
       type: bool
       returned: success and failure
@@ -235,7 +228,8 @@ updates:
           sample: sha256:0f4a8e93b2c1d5f6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4
     after:
       description:
-        - The image that runs now, in check mode the one that would. Both values are null where nothing runs.
+        - The image that runs now; in check mode, and where it is only staged, the one that would. Both values are null where nothing
+          runs.
       type: dict
       returned: success and failure
       contains:
@@ -332,6 +326,19 @@ registries:
       type: str
       returned: success and failure
       sample: null
+plan:
+  description: The ID of the plan that was followed; null without one.
+  returned: success and failure
+  type: str
+  sample: 6c2f0d3a9b1e4f5786a7b8c9d0e1f2a3
+plan_verdict:
+  description:
+    - How the plan ended here. V(converged), everything that it names runs its target; V(staged), all that is to come is in local storage;
+      V(failed), a container failed or was put back; V(halted), none did, but not everything runs its target.
+    - Null without a plan and in check mode. The host remembers it, with the plan.
+  returned: success and failure
+  type: str
+  sample: converged
 table:
   description: The rows as aligned lines, for people.
   returned: success and failure
@@ -354,7 +361,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible import arguments, entry
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.autoupdate import autoupdate
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.scopes import within
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Status
 
 
 def main() -> t.NoReturn:
@@ -366,14 +372,10 @@ def main() -> t.NoReturn:
             **arguments.ADMISSION,
             **arguments.PACE,
             **arguments.LOCK,
+            **arguments.PLAN,
             **arguments.CREDENTIALS,
             **arguments.MEMORY,
-            "rollback": {"type": "bool", "default": True},
-            "fail_on": {
-                "type": "list",
-                "elements": "str",
-                "choices": [status.value for status in Status],
-            },
+            **arguments.OUTCOME,
         },
         supports_check_mode=True,
     )

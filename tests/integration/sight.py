@@ -42,6 +42,11 @@ class Sight:
         return {name: image for name, image in self.names.items() if name.startswith(f"{_OURS}slot:")}
 
     @property
+    def staged(self) -> dict[str, str]:
+        """The names under which images wait to be activated."""
+        return {name: image for name, image in self.names.items() if name.startswith(f"{_OURS}staged:")}
+
+    @property
     def rejected(self) -> dict[str, str]:
         """The names under which images that could not run are kept."""
         return {name: image for name, image in self.names.items() if name.startswith(f"{_OURS}rejected:")}

@@ -14,8 +14,9 @@ from .._engine import scopes
 from .._engine.settings import Access, Settings
 from .._pure.credentials import TOKEN_USER, Credential
 from .._pure.errors import InputError
-from .._pure.holds import UserHold
+from .._pure.holds import BadImage, UserHold
 from .._pure.policies import Policy
+from .._pure.reasons import Status
 
 #: Twin: doc_fragments/_scope.py.
 SCOPE: dict[str, t.Any] = {
@@ -48,6 +49,19 @@ ADMISSION: dict[str, t.Any] = {
     "max_failures": {"type": "int"},
     "allow_unsafe_rollback": {"type": "bool", "default": False},
     "trust_labels": {"type": "bool", "default": False},
+}
+
+#: Twin: doc_fragments/_plan.py.
+PLAN: dict[str, t.Any] = {
+    "plan": {"type": "dict"},
+    "plan_host": {"type": "str"},
+    "allow_follower": {"type": "bool", "default": False},
+}
+
+#: Twin: doc_fragments/_outcome.py.
+OUTCOME: dict[str, t.Any] = {
+    "rollback": {"type": "bool", "default": True},
+    "fail_on": {"type": "list", "elements": "str", "choices": [status.value for status in Status]},
 }
 
 #: Twin: doc_fragments/_pace.py.
@@ -86,7 +100,7 @@ CREDENTIALS: dict[str, t.Any] = {
 
 #: Twin: doc_fragments/_memory.py.
 MEMORY: dict[str, t.Any] = {
-    "state": {"type": "str", "choices": ["updated", "rolled_back"], "default": "updated"},
+    "state": {"type": "str", "choices": ["updated", "staged", "rolled_back"], "default": "updated"},
     "holds": {
         "type": "list",
         "elements": "dict",
@@ -97,6 +111,18 @@ MEMORY: dict[str, t.Any] = {
             "until": {"type": "str"},
         },
         "required_one_of": [["reference", "unit"]],
+    },
+    "bad_images": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "reference": {"type": "str", "required": True},
+            "platform": {"type": "str"},
+            "id": {"type": "str", "required": True},
+            "digests": {"type": "list", "elements": "str", "default": []},
+            "reason": {"type": "str"},
+        },
     },
     "lift_holds": {"type": "bool", "default": False},
     "keep": {"type": "int", "default": 1},
@@ -150,6 +176,15 @@ def holds(entries: t.Sequence[t.Mapping[str, t.Any]] | None) -> tuple[UserHold, 
     return tuple(UserHold.parse(**{key: value for key, value in one.items() if value}) for one in entries)
 
 
+def bad_image(entry: t.Mapping[str, t.Any]) -> BadImage:
+    """One entry of the parameter C(bad_images).
+
+    Raises:
+        InputError: It cannot be meant.
+    """
+    return BadImage.parse(**{key: value for key, value in entry.items() if value})
+
+
 #: Parameters that the engine's settings call the same.
 _SAME = (
     "rollback",
@@ -165,6 +200,9 @@ _SAME = (
     "allow_unsafe_rollback",
     "trust_labels",
     "lock_timeout",
+    "plan",
+    "plan_host",
+    "allow_follower",
 )
 
 
@@ -180,7 +218,9 @@ def settings(params: t.Mapping[str, t.Any]) -> Settings:
         access=access(params),
         prune=params.get("prune") != "none",
         back=params.get("state") == "rolled_back",
+        stage=params.get("state") == "staged",
         holds=holds(params.get("holds")),
+        bad_images=tuple(map(bad_image, params.get("bad_images") or ())),
         **given,
     )
 

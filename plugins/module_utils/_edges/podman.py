@@ -20,6 +20,7 @@ from .._pure.reasons import Reason
 from .._pure.records import ContainerDetails, HostFacts, ImageRecord, ListedContainer
 from .._pure.references import Reference
 from .command import Command, podman_info
+from .containers_conf import signature_policy
 
 #: The path of the authfile for one pull, or None where podman's own search finds the same.
 AuthfileMaker = t.Callable[[Reference, t.Optional[str]], t.ContextManager[t.Optional[str]]]
@@ -136,6 +137,10 @@ class Podman:
         if self._authfiles is None:
             return contextlib.nullcontext(authfile or self._authfile)
         return self._authfiles(Reference.parse(name), authfile)
+
+    def takes_unsigned(self, name: str, digest: str) -> bool:
+        """Whether podman wants no signature for this reference: else its tag has to be pulled, not the digest."""
+        return signature_policy().takes_unsigned(Reference.parse(name), digest)
 
     def tag(self, image_id: str, *names: str) -> None:
         """Give an image names."""

@@ -16,6 +16,7 @@ from .alone import alone
 from .settings import Settings, must_be_owner, must_be_usable
 
 if t.TYPE_CHECKING:
+    from .._update.planned import Planned
     from .._update.report import Report
 
 
@@ -30,6 +31,7 @@ def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
     """
     must_be_owner(settings)
     must_be_usable(settings)
+    plan = _planned(settings)
     with alone(settings.caller, settings.lock_timeout, check_mode=check_mode):
         begun = FirstLook()
         second = SecondEngine(settings.lock_timeout)
@@ -39,4 +41,12 @@ def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
         # podman is at work by now: importing the rest takes about as long, most of all where Ansible has just sent it.
         from .updating import update  # noqa: PLC0415
 
-        return update(settings, begun, check_mode=check_mode)
+        return update(settings, begun, plan, check_mode=check_mode)
+
+
+def _planned(settings: Settings) -> Planned | None:
+    if settings.plan is None:
+        return None
+    from .planning import planned  # noqa: PLC0415 (most runs follow none)
+
+    return planned(settings)

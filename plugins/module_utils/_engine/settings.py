@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from .._pure.credentials import Credential
 from .._pure.errors import InputError
-from .._pure.holds import UserHold
+from .._pure.holds import BadImage, UserHold
 from .._pure.policies import Policy
 from .._pure.slots import MOST as MOST_SLOTS
 
@@ -88,6 +88,15 @@ class Settings:
     trust_labels: bool = False
     lock_timeout: float = LOCK_SECONDS
     caller: str = "image_autoupdate"
+    #: A plan, or this host's slice of one, and what it calls this host.
+    plan: t.Mapping[str, t.Any] | None = None
+    plan_host: str | None = None
+    #: Whether a host takes plans although its own timer follows the registry.
+    allow_follower: bool = False
+    #: Whether what is to come is only pulled.
+    stage: bool = False
+    #: Images that failed on other hosts, to be held here.
+    bad_images: tuple[BadImage, ...] = ()
     access: Access = field(default_factory=Access)
 
 
@@ -124,7 +133,17 @@ def must_be_usable(settings: Settings) -> None:
         raise InputError(
             'state: rolled_back puts back what only names, and only is empty; write for example unit:web, or "*" for all'
         )
+    _must_go_together(settings)
     must_be_reachable(settings.access)
+
+
+def _must_go_together(settings: Settings) -> None:
+    if len(settings.bad_images) > _MOST_HOLDS:
+        raise InputError(f"bad_images has more than {_MOST_HOLDS} entries")
+    if settings.back and settings.plan is not None:
+        raise InputError("plan says where units go forward to; leave it out with state: rolled_back")
+    if settings.plan_host is not None and settings.plan is None:
+        raise InputError("plan_host says which host of a plan this is, and there is no plan")
 
 
 def must_be_a_gate(settle: float, health_command: t.Sequence[str]) -> None:

@@ -34,7 +34,10 @@ if t.TYPE_CHECKING:
 #: Nothing failed; something did, and the report says what; nothing could be done; the settings are of no use (sysexits.h).
 DONE, FAILED, UNABLE, MISCONFIGURED = 0, 1, 2, 78
 #: Credentials are for files; holds, the way back and other people's containers are for somebody who watches.
-_NOT_FOR_A_TIMER = ("access", "holds", "lift_holds", "back", "scope", "user", "caller", "repair_only")
+_NOT_FOR_A_TIMER = (
+    "access", "holds", "lift_holds", "back", "scope", "user", "caller", "repair_only",
+    "plan", "plan_host", "allow_follower", "stage", "bad_images",
+)  # fmt: skip
 _KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 _LIBRARIES = ("dbus", "requests")
 _LONGEST = 1024 * 1024

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import typing as t
 from dataclasses import replace
 
 from .._edges import private_files
@@ -25,8 +26,11 @@ from .joining import Registries, gate_options, process_table, service_manager
 from .remembering import HostMemory
 from .settings import Settings
 
+if t.TYPE_CHECKING:
+    from .._update.planned import Planned
 
-def update(settings: Settings, begun: FirstLook, *, check_mode: bool) -> Report:
+
+def update(settings: Settings, begun: FirstLook, planned: Planned | None = None, *, check_mode: bool) -> Report:
     """Run the whole flow from what was begun; in check mode only say what it would do.
 
     Raises:
@@ -57,13 +61,22 @@ def update(settings: Settings, begun: FirstLook, *, check_mode: bool) -> Report:
                 settings.rollback,
                 settings.parallel,
                 settings.registry_parallel,
-                MemoryOptions(settings.keep, settings.prune, settings.holds, settings.lift_holds),
+                MemoryOptions(
+                    settings.keep,
+                    settings.prune,
+                    settings.holds,
+                    settings.lift_holds,
+                    settings.bad_images,
+                    planned.plan.id if planned else None,
+                ),
                 settings.back,
                 allow_unsafe_rollback=settings.allow_unsafe_rollback,
                 trust_labels=settings.trust_labels,
                 limit=settings.limit,
                 max_failures=settings.max_failures,
                 gate=gate_options(settings),
+                planned=planned,
+                stage=settings.stage,
             ),
         )
         if not check_mode:

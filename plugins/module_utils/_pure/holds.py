@@ -113,6 +113,43 @@ class UserHold:
         return printable(f"{what}{until}{f': {self.reason}' if self.reason else ''}")
 
 
+@dataclass(frozen=True)
+class BadImage:
+    """An image that failed elsewhere, and is to be held here before it comes. Without C(platform), on the host's own."""
+
+    reference: str
+    id: str
+    digests: frozenset[str] = frozenset()
+    platform: Platform | None = None
+    reason: str = ""
+
+    @classmethod
+    def parse(
+        cls, reference: str, id: str, digests: t.Iterable[str] = (), platform: str = "", reason: str = ""
+    ) -> BadImage:
+        """Read what somebody else says of an image.
+
+        Raises:
+            InputError: It names no image, or not the reference that it is bad for.
+        """
+        digests = frozenset(digests)
+        if not is_digest(id) or not all(map(is_digest, digests)):
+            raise InputError(
+                f"bad_images: id and digests of {printable(reference)!r} must be sha256: and 64 hex digits"
+            )
+        if len(reason) > _LONGEST or not reason.isprintable():
+            raise InputError(f"bad_images: {printable(reason)!r} is too long, or cannot be printed")
+        name = _normalised(reference, "bad_images")
+        try:
+            return cls(name, id, digests, Platform.parse(platform) if platform else None, reason)
+        except InputError as error:
+            raise InputError(f"bad_images: {error}") from None
+
+    def hold(self, host: Platform, now: datetime) -> ImageHold:
+        """The hold, as if the image had failed here."""
+        return ImageHold(self.reference, self.platform or host, self.id, self.digests, "", self.reason, now)
+
+
 Hold = t.Union[ImageHold, UserHold]
 
 
@@ -193,13 +230,13 @@ def is_normal(reference: object) -> t.TypeGuard[str]:
         return False
 
 
-def _normalised(text: str) -> str:
+def _normalised(text: str, what: str = "holds") -> str:
     try:
         reference = Reference.parse(text)
     except InvalidReferenceError as error:
-        raise InputError(f"holds: {printable(str(error))}") from None
+        raise InputError(f"{what}: {printable(str(error))}") from None
     if not reference.fully_qualified:
-        raise InputError(f"holds: {text!r} does not name its registry; write for example docker.io/library/{text}")
+        raise InputError(f"{what}: {text!r} does not name its registry; write for example docker.io/library/{text}")
     return reference.name
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 
 _PREFIX = "localhost/podfleet-autoupdate"
+_STAGED = f"{_PREFIX}/staged:"
 
 
 def slot(unit: str, reference: str, number: int = 1) -> str:
@@ -21,6 +22,21 @@ def slot(unit: str, reference: str, number: int = 1) -> str:
 def rejected(reference: str, image_id: str) -> str:
     """The tag that keeps an image while it is held: a locally built one may have no other copy."""
     return f"{_PREFIX}/rejected:{_key(reference, image_id)}"
+
+
+def staged(reference: str, platform: str, digest: str) -> str:
+    """The tag that keeps an image that was pulled before its time, until it is activated or another one is wanted."""
+    return f"{staged_for(reference, platform)}{_key(digest)}"
+
+
+def staged_for(reference: str, platform: str) -> str:
+    """How the names of all images begin that are staged for one reference and platform."""
+    return f"{_STAGED}{_key(reference, platform)}-"
+
+
+def is_staged(name: str) -> bool:
+    """Whether the name keeps a staged image."""
+    return name.startswith(_STAGED)
 
 
 def is_ours(name: str) -> bool:

@@ -46,6 +46,10 @@ _TARGET_KEYS = {"reference", "platform", "digest", "id", "bytes", "signature"}
 _ENTRY_KEYS = {"scope", "user", "container", "reference", "platform", "before", "target"}
 
 
+class ExpiredPlanError(InputError):
+    """The plan was good once."""
+
+
 @dataclass(frozen=True)
 class PlanTarget:
     """What one reference is to be on one platform. C(reference) is normalised and names its registry and a tag.
@@ -174,8 +178,12 @@ def read_plan(document: object, now: datetime) -> Plan:
     if created is None or expires is None or not _matches(_PLAN_ID, document["id"]):
         raise _refused("id, created or expires is not as a plan has it")
     if expires <= now:
-        raise _refused(f"it expired at {written(expires)}, and it is {written(now)} here; make a new one")
+        raise ExpiredPlanError(
+            f"the plan is refused: it expired at {written(expires)}, and it is {written(now)} here; make a new one"
+        )
     known = {key: _target(key, entry) for key, entry in targets.items()}
+    if "of" in document and len(hosts) != 1:
+        raise _refused("a part of a plan is about one host")
     told_hosts = {host: _host(host, entry, known) for host, entry in hosts.items()}
     return Plan(document["id"], created, expires, known, told_hosts, document["sha256"], document.get("of"))
 

@@ -88,6 +88,15 @@ class Reason(_Code):
         "A newer image is available, but as many units as max_failures says failed before this one was begun. Look into"
         " those, and run again.",
     )
+    STAGED = (
+        "staged",
+        "The new image is in local storage, and nothing was moved. A run with state updated activates it without a pull.",
+    )
+    PLAN_DRIFT = (
+        "plan_drift",
+        "The container runs neither what it ran when the plan was made nor the plan's target, or follows another"
+        " reference now. It was left alone. Make a new plan.",
+    )
     # The description of the workload is not good enough to act on.
     INVALID_POLICY = (
         "invalid_policy",

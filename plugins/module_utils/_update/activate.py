@@ -144,13 +144,13 @@ class Transaction:
             objection = self._memory.objection(staged.workload, Decision(_PENDING, None, staged.target))
             if objection:
                 self._end(change, objection)
-                self._tags.drop(t.cast("str", staged.target.id), t.cast("str", staged.target.pull))
+                self._tags.drop_pulled(staged, t.cast("str", staged.target.id))
                 return None
         if isinstance(staged, Change):
             return staged
         self._end(change, staged)
         if staged.reason is Reason.SAME_CONTENT:
-            self._tags.drop(t.cast("str", change.workload.image_id), t.cast("str", change.target.pull))
+            self._tags.drop_pulled(change, t.cast("str", change.workload.image_id))
         return None
 
     def _undisturbed(self, members: t.Sequence[Member]) -> list[Member]:

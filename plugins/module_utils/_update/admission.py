@@ -12,10 +12,11 @@ import threading
 import typing as t
 
 from .._pure.decisions import Decision, Finding, Workload
+from .._pure.errors import UnitError
 from .._pure.reasons import Reason, Status
-from .._pure.units import UnitLinks
+from .._pure.units import UnitFacts, UnitLinks
 from .discover import Discovery
-from .protocols import Definitions
+from .protocols import Definitions, Units
 from .resolve import with_one_image_per_tag
 
 if t.TYPE_CHECKING:
@@ -85,6 +86,30 @@ def hold_what_drags(
         if along := sorted(unsafe.intersection(one.dependents) - {None}, key=str):
             dragging[unit] = f"its restart takes {along[0]} along, which could not be put back"
     return held_back(discovery, decisions, dragging, Status.HELD, Reason.ROLLBACK_UNSAFE)
+
+
+def unit_objection(
+    workload: Workload, facts: t.Mapping[str, UnitFacts], units: Units, *, trusted: bool
+) -> Finding | None:
+    """Why a unit cannot be restarted now, or is not the owner, as systemd says."""
+    unit = t.cast("str", workload.unit)
+    state = facts.get(unit)
+    if state is None or state.load_state != "loaded":
+        loaded = state.load_state if state else "not loaded"
+        return Finding(Status.FAILED, Reason.UNIT_MISMATCH, f"systemd says that {unit} is {loaded}")
+    if state.changing:
+        return Finding(Status.PENDING, Reason.JOB_RUNNING, f"{unit} is {state.active_state}")
+    if state.active_state != "active":
+        return Finding(Status.FAILED, Reason.NOT_RUNNING, f"{unit} is {state.active_state}")
+    if trusted:
+        return None
+    try:
+        owned = units.owns(unit, workload.main_pid)
+    except UnitError as error:  # About this process only: it may have ended meanwhile.
+        return Finding(Status.FAILED, Reason.UNIT_MISMATCH, str(error))
+    if not owned:
+        return Finding(Status.FAILED, Reason.UNIT_MISMATCH, f"systemd does not count its processes to {unit}")
+    return None
 
 
 def pulls_at_boot(unit: str | None, links: t.Mapping[str, UnitLinks]) -> bool:

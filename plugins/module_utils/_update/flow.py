@@ -14,16 +14,24 @@ from dataclasses import dataclass, field, replace
 from .._pure.decisions import Decision, Finding, Workload
 from .._pure.errors import MissingLibraryError, UnitError
 from .._pure.health import GateOptions
+from .._pure.names import is_staged
 from .._pure.policies import Policy
 from .._pure.reasons import Reason, Status
-from .._pure.records import HostFacts
+from .._pure.records import HostFacts, Snapshot
 from .._pure.references import Reference
 from .._pure.selection import Selection
 from .._pure.texts import printable
-from .._pure.units import UnitFacts, UnitLinks
-from .admission import Failures, hold_beyond, hold_what_drags, hold_what_has_no_way_back, pulls_at_boot
+from .._pure.units import UnitLinks
+from .admission import (
+    Failures,
+    hold_beyond,
+    hold_what_drags,
+    hold_what_has_no_way_back,
+    pulls_at_boot,
+    unit_objection,
+)
 from .beside import Beside, Nobody
-from .discover import Discovery, Trust, discover, with_all_images
+from .discover import Discovery, Trust, discover, local_names, with_all_images
 from .memory import Memory, MemoryOptions
 from .protocols import Definitions, Others, Processes, Registry, Remembered, Store, Units
 from .report import Report, Row, row_warning, unchecked_warning
@@ -34,6 +42,7 @@ if t.TYPE_CHECKING:
     from .groups import Member
     from .intent import Intents
     from .outcomes import Outcome
+    from .planned import Planned
 
 #: Is given a way to the host's facts, references, and how many threads will ask for them.
 Begin = t.Callable[[t.Callable[[], HostFacts], t.Collection[Reference], int], None]
@@ -51,11 +60,21 @@ class Options:
     memory: MemoryOptions = field(default_factory=MemoryOptions)
     #: Whether units are to go back to what they ran before, instead of forward.
     back: bool = False
+    #: What a plan says of this host; then no registry is asked what to run.
+    planned: Planned | None = None
+    #: Whether what is to come is only pulled.
+    stage: bool = False
     gate: GateOptions = field(default_factory=GateOptions)
     allow_unsafe_rollback: bool = False
     trust_labels: bool = False
     limit: int | None = None
     max_failures: int | None = None
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether nothing keeps the run from looking at all that takes part (or that a plan names)."""
+        selection = self.selection
+        return not (selection.only or selection.exclude) and self.policies == frozenset(Policy)
 
 
 @dataclass(frozen=True)
@@ -88,11 +107,15 @@ class Update:
         self._warnings: list[str] = []
         self._repaired: tuple[Repaired, ...] = ()
         self._intents: Intents | None = None
+        #: All images, where they were looked at.
+        self._snapshot: Snapshot | None = None
 
     def check(self) -> Report:
         """Say what C(run) would do. Nothing is pulled, tagged, restarted or repaired."""
         self._repaired = self._repair(write=False)
         discovery, decisions = self._decide(write=False)
+        if self._options.stage:
+            return self._report(self._staged(discovery, decisions, write=False), check_mode=True)
         decisions = self._with_unit_states(discovery, decisions, must_answer=False)
         rows = [_predicted(one, decisions[one.container_id]) for one in discovery.workloads]
         return self._report(rows, check_mode=True)
@@ -101,6 +124,8 @@ class Update:
         """Repair what an earlier run was interrupted in, then bring every pending workload to its target."""
         self._repaired = self._repair(write=True)
         discovery, decisions = self._decide(write=True)
+        if self._options.stage:
+            return self._ending(discovery, self._staged(discovery, decisions, write=True))
         decisions = self._with_unit_states(discovery, decisions, must_answer=True)
         outcomes = self._activate(discovery, decisions)
         # What a unit runs beside the containers that were changed went down with it.
@@ -114,7 +139,21 @@ class Update:
             outcome = outcomes.get(one.container_id, down.get(one.unit))
             decision = decisions[one.container_id]
             rows.append(_ended(one, decision, outcome) if outcome else _unmoved(one, decision))
-        self._memory.record(rows, intended=self._intents is not None)
+        return self._ending(discovery, rows)
+
+    def _ending(self, discovery: Discovery, rows: t.Sequence[Row]) -> Report:
+        """Leave for the next run what it must know, and let go of what nobody needs any more."""
+        options, planned = self._options, self._options.planned
+        told = [row for row in rows if row.finding.reason is not Reason.STAGED]
+        self._memory.record(told, intended=self._intents is not None)
+        if planned is not None and (record := planned.record(rows, self._memory.now())):
+            self._memory.note_plan(record)
+        snapshot = self._snapshot or discovery.snapshot
+        if not options.back and any(map(is_staged, local_names(snapshot.images))):
+            from .staging import tidy  # noqa: PLC0415 (rarely asked for)
+
+            everything = options.sees_all and planned is None and self._snapshot is not None
+            tidy(rows, snapshot, self._world.store, self._memory, everything=everything)
         self._warnings += self._memory.warnings
         return self._report(rows, check_mode=False)
 
@@ -147,16 +186,19 @@ class Update:
         def begin(host: t.Callable[[], HostFacts], references: t.Collection[Reference]) -> None:
             world.begin(host, references, min(options.registry_parallel, len(references)))
 
-        begin_ = None if options.back else begin
+        planned = options.planned
+        begin_ = None if options.back or planned else begin
         trust = Trust(world.definitions, options.trust_labels)
-        discovery = discover(world.store, world.processes, options.selection, options.policies, begin_, trust)
+        selection = planned.selection(options.selection) if planned else options.selection
+        discovery = discover(world.store, world.processes, selection, options.policies, begin_, trust)
         self._warnings += discovery.pattern_warnings()
         self._memory.begin(discovery, write=write)
-        discovery, decisions = (self._backward if options.back else self._forward)(discovery)
+        decide = self._as_planned if planned else self._backward if options.back else self._forward
+        discovery, decisions = decide(discovery)
         decisions = self._memory.with_holds(discovery, decisions)
         if options.rollback and not options.allow_unsafe_rollback:
             decisions = hold_what_has_no_way_back(discovery, decisions, world.definitions)
-        return discovery, decisions
+        return discovery, planned.kept_to(discovery, decisions) if planned else decisions
 
     def _forward(self, discovery: Discovery) -> tuple[Discovery, dict[str, Decision]]:
         """What the registries and local names say that each workload should run."""
@@ -176,6 +218,32 @@ class Update:
         discovery = replace(with_open_ways(discovery), snapshot=snapshot)
         return discovery, decide_back(discovery, self._memory.state)
 
+    def _as_planned(self, discovery: Discovery) -> tuple[Discovery, dict[str, Decision]]:
+        """What a plan says; no registry is asked."""
+        planned = t.cast("Planned", self._options.planned)
+        if self._options.sees_all:
+            self._warnings += planned.warnings(discovery.workloads)
+        discovery = replace(discovery, snapshot=with_all_images(discovery.snapshot, self._world.store))
+        return discovery, planned.decide(discovery)
+
+    def _staged(self, discovery: Discovery, decisions: dict[str, Decision], *, write: bool) -> list[Row]:
+        """Have in local storage what is to come, or say what that would do."""
+        from .staging import foreseen, stage_all  # noqa: PLC0415 (rarely asked for)
+
+        snapshot = self._snapshot = with_all_images(discovery.snapshot, self._world.store)
+        found = replace(discovery, snapshot=snapshot)
+        if write:
+            store, width = self._world.store, self._options.parallel
+            outcomes = stage_all(found, decisions, store, self._memory, width, self._intend)
+        else:
+            outcomes = foreseen(found, decisions)
+        return [
+            _ended(one, decisions[one.container_id], outcomes[one.container_id])
+            if one.container_id in outcomes
+            else _unmoved(one, decisions[one.container_id])
+            for one in discovery.workloads
+        ]
+
     def _with_unit_states(
         self, discovery: Discovery, decisions: dict[str, Decision], *, must_answer: bool
     ) -> dict[str, Decision]:
@@ -189,7 +257,7 @@ class Update:
             facts = units.facts(names)
             self._links = units.links([name for name in sorted(names) if name in facts])
             trusted = self._options.trust_labels
-            findings = {one.container_id: _unit_objection(one, facts, units, trusted=trusted) for one in pending}
+            findings = {one.container_id: unit_objection(one, facts, units, trusted=trusted) for one in pending}
         except (UnitError, MissingLibraryError) as error:
             findings = {}
             if not must_answer:
@@ -204,6 +272,8 @@ class Update:
             for key, decision in decisions.items()
         }
         left = with_one_image_per_tag(discovery.workloads, left, discovery.snapshot)
+        if self._options.planned:
+            left = self._options.planned.kept_to(discovery, left)
         if not self._options.allow_unsafe_rollback:
             left = hold_what_drags(discovery, left, self._links)
         if self._options.limit is None:
@@ -221,21 +291,19 @@ class Update:
         # A check moves nothing, and most runs find nothing to move.
         from .activate import Transaction  # noqa: PLC0415
         from .gate import Gate  # noqa: PLC0415
-        from .intent import Intents  # noqa: PLC0415
         from .side_by_side import move_all  # noqa: PLC0415
 
         groups = self._groups(discovery, decisions)
         if not groups:
             return {}
         units, store = self._world.units(), self._world.store
-        snapshot = with_all_images(discovery.snapshot, store)
+        snapshot = self._snapshot = with_all_images(discovery.snapshot, store)
         self._memory.learn(discovery.workloads, snapshot)
         gate = Gate(store, units, self._options.gate)
         beside = Beside(self._world.others, self._world.processes, store)
 
         rollback = self._options.rollback
-        intents = self._intents = Intents(self._world.memory, self._memory.run)
-        intents.begin(groups, snapshot, units, self._links, rollback=rollback)
+        intents = self._intend(groups, units)
 
         def begin() -> Transaction:
             return Transaction(
@@ -252,6 +320,15 @@ class Update:
 
         return move_all(groups, self._options.parallel, Failures(self._options.max_failures), begin, ended)
 
+    def _intend(self, groups: t.Sequence[t.Sequence[Member]], units: Units | None = None) -> Intents:
+        """Have it on the disk what is about to be moved. All images were looked at before."""
+        from .intent import Intents  # noqa: PLC0415
+
+        self._intents = Intents(self._world.memory, self._memory.run)
+        snapshot = t.cast("Snapshot", self._snapshot)
+        self._intents.begin(groups, snapshot, units, self._links, rollback=self._options.rollback)
+        return self._intents
+
     def _report(self, rows: t.Sequence[Row], *, check_mode: bool) -> Report:
         for row in rows:
             if row.finding.status in (Status.UNKNOWN, Status.HELD):
@@ -262,7 +339,7 @@ class Update:
                 self._warnings += [row_warning(row.workload, reason) for reason in row.workload.warnings]
                 if pulls_at_boot(row.workload.unit, self._links):
                     self._warnings.append(row_warning(row.workload, Reason.BOOT_PULLS))
-        usage = self._registry.usage() if self._registry else ()
+        usage, planned = self._registry.usage() if self._registry else (), self._options.planned
         return Report(
             tuple(rows),
             usage,
@@ -270,30 +347,9 @@ class Update:
             check_mode,
             self._memory.changed,
             repaired=self._repaired,
+            plan=planned.plan.id if planned else None,
+            plan_verdict=planned.verdict(rows).value if planned and not check_mode else None,
         )
-
-
-def _unit_objection(
-    workload: Workload, facts: t.Mapping[str, UnitFacts], units: Units, *, trusted: bool
-) -> Finding | None:
-    unit = t.cast("str", workload.unit)
-    state = facts.get(unit)
-    if state is None or state.load_state != "loaded":
-        loaded = state.load_state if state else "not loaded"
-        return Finding(Status.FAILED, Reason.UNIT_MISMATCH, f"systemd says that {unit} is {loaded}")
-    if state.changing:
-        return Finding(Status.PENDING, Reason.JOB_RUNNING, f"{unit} is {state.active_state}")
-    if state.active_state != "active":
-        return Finding(Status.FAILED, Reason.NOT_RUNNING, f"{unit} is {state.active_state}")
-    if trusted:
-        return None
-    try:
-        owned = units.owns(unit, workload.main_pid)
-    except UnitError as error:  # About this process only: it may have ended meanwhile.
-        return Finding(Status.FAILED, Reason.UNIT_MISMATCH, str(error))
-    if not owned:
-        return Finding(Status.FAILED, Reason.UNIT_MISMATCH, f"systemd does not count its processes to {unit}")
-    return None
 
 
 def _unmoved(workload: Workload, decision: Decision) -> Row:

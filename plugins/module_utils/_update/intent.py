@@ -46,9 +46,15 @@ class Intents:
         self._writing = threading.Lock()
 
     def begin(
-        self, groups: _Groups, snapshot: Snapshot, units: Units, links: t.Mapping[str, UnitLinks], *, rollback: bool
+        self,
+        groups: _Groups,
+        snapshot: Snapshot,
+        units: Units | None,
+        links: t.Mapping[str, UnitLinks],
+        *,
+        rollback: bool,
     ) -> None:
-        """Say what is about to be moved. C(snapshot) has all images.
+        """Say what is about to be moved. C(snapshot) has all images; without C(units) nothing is restarted.
 
         Raises:
             StateError: It cannot be written, so nothing may be moved.
@@ -126,7 +132,7 @@ def _names(member: Member, tags: t.Mapping[str, str]) -> list[str]:
 
 
 def _active_dependents(
-    members: t.Sequence[Member], units: Units, links: t.Mapping[str, UnitLinks]
+    members: t.Sequence[Member], units: Units | None, links: t.Mapping[str, UnitLinks]
 ) -> dict[str, list[str]]:
     wanted = {
         one.unit: frozenset().union(*(links[root].dependents for root in one.roots if root in links)) - {*one.roots}
@@ -134,7 +140,7 @@ def _active_dependents(
     }
     every = sorted(frozenset().union(*wanted.values())) if wanted else []
     try:
-        facts = units.facts(every) if every else {}
+        facts = units.facts(every) if every and units else {}
     except UnitError:
         return {}  # The restart will tell what is wrong with systemd.
     return {

@@ -14,13 +14,13 @@ from __future__ import annotations
 import threading
 import typing as t
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._pure import names
 from .._pure.decisions import Decision, Finding, Workload
 from .._pure.errors import EngineError, StoreError
 from .._pure.history import Event, Passage
-from .._pure.holds import is_normal
+from .._pure.holds import BadImage, is_normal
 from .._pure.policies import Policy
 from .._pure.reasons import Reason, Status
 from .._pure.records import Snapshot
@@ -31,6 +31,9 @@ from .discover import Discovery, local_names
 from .resolve import platform_of, with_one_image_per_tag
 
 if t.TYPE_CHECKING:
+    from datetime import datetime
+
+    from .._pure.plan_records import PlanRecord
     from .groups import Change
     from .protocols import Remembered, Store
     from .report import Row
@@ -51,6 +54,9 @@ class MemoryOptions:
     prune: bool = True
     holds: tuple[UserHold, ...] | None = None
     lift: bool = False
+    #: Images that failed elsewhere, and the plan that the run follows, for the history.
+    bad_images: tuple[BadImage, ...] = ()
+    plan: str | None = None
 
 
 class Memory:
@@ -92,6 +98,9 @@ class Memory:
                 name = name_of(one)
                 if name is not None:
                     state = state.lifted(name, platform_of(one, discovery.snapshot), one.unit)
+        platform, now = discovery.snapshot.host.platform, self._remembered.now()
+        for bad in self.options.bad_images:
+            state = state.knowing(bad.hold(platform, now))
         return state if self.options.holds is None else state.held_by_user(self.options.holds)
 
     @property
@@ -265,9 +274,21 @@ class Memory:
             passages = tuple(
                 Passage(one.workload.container_name, one.workload.image, one.before, one.after) for one in its
             )
-            verdict, job = finding.status.value, worst.job_result
-            events.append(Event(now, run, who, unit, verdict, reason, finding.error, job, worst.duration, passages))
+            verdict, job, plan = finding.status.value, worst.job_result, self.options.plan
+            events.append(
+                Event(now, run, who, unit, verdict, reason, finding.error, job, worst.duration, passages, plan)
+            )
         return events
+
+    def note_plan(self, record: PlanRecord) -> None:
+        """Remember how a plan ended here; what is known already is not written again."""
+        known = self._state.plan
+        if known is None or replace(known, at=record.at) != record:
+            self._write(lambda: self._remembered.change(lambda state: replace(state, plan=record)))
+
+    def now(self) -> datetime:
+        """The time, as files hold it."""
+        return self._remembered.now()
 
     def _write(self, write: t.Callable[[], object]) -> None:
         try:
@@ -290,5 +311,7 @@ def _badness(row: Row) -> int:
 
 def _said(hold: ImageHold) -> str:
     since = f" on {hold.since:%Y-%m-%d}" if hold.since else ""
+    if not hold.unit and hold.reason:
+        return printable(f"the image {hold.id} was said to be bad{since}: {hold.reason}")
     why = f" in {hold.unit}: {hold.reason}" if hold.unit else ""
     return printable(f"the image {hold.id} was left here{since}{why}")

@@ -54,6 +54,9 @@ class Store(t.Protocol):
         C(authfile) is the one that the container's label names.
         """
 
+    def takes_unsigned(self, name: str, digest: str) -> bool:
+        """Whether podman wants no signature for this reference: else its tag has to be pulled, not the digest."""
+
     def tag(self, image_id: str, *names: str) -> None:
         """Give an image names."""
 

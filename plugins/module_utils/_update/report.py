@@ -89,6 +89,9 @@ class Report:
     repaired: tuple[Repaired, ...] = ()
     #: Whether nothing else was asked for.
     repair_only: bool = False
+    #: The ID of the plan that was followed, and how it ended; in check mode it does not end.
+    plan: str | None = None
+    plan_verdict: str | None = None
 
     @property
     def changed(self) -> bool:
@@ -115,6 +118,8 @@ class Report:
             "summary": {status.value: self.count(status) for status in Status},
             "repaired": [asdict(one) for one in self.repaired],
             "registries": [asdict(usage) for usage in self.registries],
+            "plan": self.plan,
+            "plan_verdict": self.plan_verdict,
             "table": table(_COLUMNS, [_cells(row) for row in self.rows]),
             "diff": {
                 "before_header": "images that run",
@@ -165,7 +170,7 @@ class Report:
     def _side(self, content: t.Callable[[Row], tuple[str | None, str | None]]) -> str:
         lines = []
         for row in self.rows:
-            if row.before != row.after:
+            if row.changed and row.before != row.after:
                 identity_, digest = content(row)
                 lines += [
                     printable(f"{row.workload.unit} {row.workload.container_name} {row.workload.image}"),

@@ -20,6 +20,7 @@ from .discover import local_names
 from .groups import Change, Member
 from .memory import Memory
 from .protocols import Store
+from .stage import staged_name
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,17 @@ class Tags:
             name = change.target.pull
             if name is not None and change.target.id is not None and name not in self._dropped:
                 self._dropped.add(name)
-                self.drop(change.target.id, name)
+                self.drop_pulled(change, change.target.id)
+
+    def drop_pulled(self, change: Change, image_id: str) -> None:
+        """Take away the names that bringing one image left, whatever is to become of it."""
+        target = change.target
+        kept = staged_name(change.workload, target, self._snapshot)
+        if kept in self._tags:
+            return  # It was staged by an earlier run, and nothing was pulled.
+        self.drop(image_id, target.pull or "")
+        if kept and target.digest and not self._store.takes_unsigned(target.name, target.digest):
+            self.drop(image_id, kept)
 
     def drop(self, image_id: str, name: str) -> None:
         """Take a name away. Whether it is gone already, or stays: neither changes what runs."""

@@ -65,7 +65,8 @@ def test_the_report_has_the_documented_keys_and_is_json(host: Host) -> None:
     result = host.update().run().to_result(["failed", "rolled_back"])
     again = json.loads(json.dumps(result))
     assert set(again) == {
-        *("failed", "warned", "changed", "updates", "summary", "registries", "repaired", "table", "diff", "msg")
+        *("failed", "warned", "changed", "updates", "summary", "registries", "repaired", "table", "diff", "msg"),
+        *("plan", "plan_verdict"),
     }
     assert [one["unit"] for one in again["updates"]] == ["app.service", "bad.service", "same.service"]
     assert again["summary"] == {

@@ -38,6 +38,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.selectio
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.units import JobOutcome, UnitFacts, UnitLinks
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.flow import Options, Update, World
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.memory import MemoryOptions
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.planned import Planned
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.report import Report, Row
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.parts import (
     AMD64,
@@ -95,6 +96,10 @@ class Host:
         self.podman_version = (5, 4, 2)
         #: Whether a pull that outlived its run still goes on, look after look; the last one first.
         self.orphans: list[bool] = []
+        #: References of which podman takes only what is signed, so their tags are pulled.
+        self.signed: set[str] = set()
+        #: Whether the run is killed once an image was pulled.
+        self.dies_after_pull = False
         self._numbers = itertools.count(1)
 
     # What a test sets up.
@@ -141,6 +146,8 @@ class Host:
         only: t.Sequence[str] = (),
         policies: t.Iterable[Policy] = Policy,
         back: bool = False,
+        planned: Planned | None = None,
+        stage: bool = False,
         parallel: int = 4,
         admission: t.Mapping[str, t.Any] | None = None,
         **memory: t.Any,
@@ -152,8 +159,10 @@ class Host:
             rollback,
             parallel=parallel,
             registry_parallel=4,
-            memory=MemoryOptions(**memory),
+            memory=MemoryOptions(plan=planned.plan.id if planned else None, **memory),
             back=back,
+            planned=planned,
+            stage=stage,
             gate=self.gate,
             **(admission or {}),
         )
@@ -229,7 +238,12 @@ class Host:
             self.log.append(("pull", name, str(platform or ""), *([authfile] if authfile else [])))
             if name in self.broken_pulls:
                 raise StoreError(f"podman pull {name}: no space left on device", Reason.PULL_FAILED)
-            self.has(self.registry.published[name.rpartition("@")[2]], name)
+            by_digest = "@" in name
+            image = self.registry.published[name.rpartition("@")[2]] if by_digest else self.registry.answers[name]
+            assert isinstance(image, Image)
+            self.has(image, name)
+            if self.dies_after_pull:
+                raise KeyboardInterrupt
             return self.tags[name]
 
     def tag(self, image_id: str, *names: str) -> None:
@@ -250,6 +264,9 @@ class Host:
             del self.tags[name]
             if last:
                 del self.images_[identity]
+
+    def takes_unsigned(self, name: str, digest: str) -> bool:
+        return name not in self.signed or not digest
 
     def untag(self, image_id: str, name: str) -> None:
         with self.lock:
