@@ -33,6 +33,12 @@ options:
     description: For how many seconds the plan may be used.
     type: int
     default: 86400
+  artifact:
+    description:
+      - An artifact of an earlier job, as this filter returns it. The plan that it stands for is made again from what the hosts
+        tell now, without any registry. A host has its part only if that is what was planned for it, by its fingerprint.
+      - One that has expired is an error.
+    type: dict
 seealso:
   - plugin: podfleet.autoupdate.fleet_calls
     plugin_type: filter
@@ -63,6 +69,14 @@ _value:
       type: dict
       returned: success
       sample: {schema: 1, id: 4a3f…, created: "2026-01-31T12:00:00Z", expires: "2026-02-01T12:00:00Z", targets: {}, hosts: {}, sha256: 9f86…}
+    drifted:
+      description:
+        - With O(artifact), the hosts of the artifact whose part is not what was planned any more, or who do not answer. The plan
+          leaves them out.
+      type: list
+      elements: str
+      returned: success
+      sample: []
     empty:
       description: Whether there is nothing to do.
       type: bool
@@ -135,22 +149,23 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.answers import NOTHING_TOLD
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.plan_report import to_result
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.planning import plan
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.planning import plan, restored
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.reports import read_reports
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 
 
-def fleet_plan(told: object, answers: object = (), expires: int = 86_400) -> dict[str, t.Any]:
+def fleet_plan(told: object, answers: object = (), expires: int = 86_400, artifact: object = None) -> dict[str, t.Any]:
     """The plan with its report, as documented."""
     if not isinstance(told, t.Mapping) or not isinstance(answers, t.Sequence):
         raise AnsibleFilterError("fleet_plan: give hosts' results by host, and a list of answers")
-    made = plan(
-        read_reports(told),
-        NOTHING_TOLD.with_results(answers),
-        id=uuid.uuid4().hex,
-        created=datetime.now(timezone.utc),
-        lasts=timedelta(seconds=int(expires)),
-    )
-    return to_result(made)
+    reports, now = read_reports(told), datetime.now(timezone.utc)
+    if artifact:
+        try:
+            return to_result(*restored(artifact, reports, now))
+        except InputError as error:
+            raise AnsibleFilterError(f"fleet_plan: {error}") from None
+    heard = NOTHING_TOLD.with_results(answers)
+    return to_result(plan(reports, heard, id=uuid.uuid4().hex, created=now, lasts=timedelta(seconds=int(expires))))
 
 
 class FilterModule:

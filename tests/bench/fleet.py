@@ -40,6 +40,8 @@ _REGISTRY_PORT, _PROXY_PORT = (5149 + 20 * (LANE - 1), 5148 + 20 * (LANE - 1)) i
 #: Before the hosts' SSH: only the controller connects there.
 _SSH_PORTS = 5300 + 20 * LANE
 _DEFAULT_HOSTS = "trixie-1,trixie-2,trixie-3,bookworm-1,bookworm-2,bookworm-3"
+#: Images are for several, as most public ones are.
+_PLATFORMS = ("linux/amd64", "linux/arm64")
 _LONGEST_SECONDS = 600
 _SAYS_FALSE = re.compile(r"\bfalse\s*$", re.MULTILINE)
 
@@ -123,7 +125,12 @@ class Fleet:
 
 @contextlib.contextmanager
 def prepared(
-    names: t.Sequence[str], containers: int, images: int, delay_ms: float, say: t.Callable[[str], None]
+    names: t.Sequence[str],
+    containers: int,
+    images: int,
+    platforms: t.Sequence[str],
+    delay_ms: float,
+    say: t.Callable[[str], None],
 ) -> t.Iterator[Fleet]:
     """The fleet, with everything running; afterwards its hosts are empty, and proxies and registry are gone."""
     os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:{packages.SEARCH_PATH}"
@@ -138,7 +145,7 @@ def prepared(
         proxies = [stack.enter_context(FaultProxy((GATEWAY, _REGISTRY_PORT), (GATEWAY, _PROXY_PORT)))]
         maker = ImageMaker(registry.address)
         for number in range(images):
-            maker.push(_image(number), "stable", version=f"{time.time_ns()}")
+            maker.push(_image(number), "stable", version=f"{time.time_ns()}", platforms=platforms)
         for host in hosts:
             say(f"starting {containers} containers on {host.name}")
             units.reset(host)
@@ -197,6 +204,9 @@ def main(words: t.Sequence[str]) -> int:
     )
     parser.add_argument("--containers", type=int, default=20, metavar="N", help="of each host (default %(default)s)")
     parser.add_argument("--images", type=int, default=15, metavar="N", help="distinct ones (default %(default)s)")
+    parser.add_argument(
+        "--single-platform", action="store_true", help="images that are no index, which cost podman less"
+    )
     parser.add_argument("--delay-ms", type=float, default=40.0, metavar="MS", help="round trip (default %(default)s)")
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="measured runs of each (default %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
@@ -208,7 +218,8 @@ def main(words: t.Sequence[str]) -> int:
     ping, peer, ours = all_series
     try:
         names = options.hosts.split(",")
-        with prepared(names, options.containers, options.images, options.delay_ms, _say) as fleet:
+        platforms = _PLATFORMS[:1] if options.single_platform else _PLATFORMS
+        with prepared(names, options.containers, options.images, platforms, options.delay_ms, _say) as fleet:
             for number in range(options.runs + 1):
                 # The first of each fills caches and opens connections.
                 pings, peers, plans = (ping, peer, ours) if number else (Series(""), Series(""), Series(""))
@@ -220,7 +231,8 @@ def main(words: t.Sequence[str]) -> int:
         print(f"The benchmark stopped: {problem}")
         return 1
     print(
-        f"\n{len(names)} hosts with {options.containers} containers each, {options.images} distinct images, nothing new;"
+        f"\n{len(names)} hosts with {options.containers} containers each, {options.images} distinct images"
+        f" ({'of one platform' if options.single_platform else 'multi-platform'}), nothing new;"
         f" {options.delay_ms:g} ms round trip to the hosts and to the registry; medians of {options.runs};"
         f" {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}.\n"
     )

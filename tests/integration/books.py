@@ -45,6 +45,14 @@ class Book:
         return self.squeezed
 
     @property
+    def artifacts(self) -> dict[str, Any]:
+        """What the job hands on to those that follow (set_stats)."""
+        found: dict[str, Any] = {}
+        for told in re.finditer(r"RUN: (?=\{)", self.output):
+            found, _end = json.JSONDecoder().raw_decode(self.output, told.end())
+        return found
+
+    @property
     def changed(self) -> dict[str, int]:
         """Tasks that changed something, by host."""
         return {found[1]: int(found[2]) for found in _RECAP.finditer(self.output)}
@@ -66,7 +74,12 @@ def run(
     done = subprocess.run(
         [program, f"{COLLECTION}.{playbook}", *given, f"-e{extra}", *options],
         cwd=ROOT,
-        env={"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **os.environ},
+        env={
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_SHOW_CUSTOM_STATS": "1",
+            **os.environ,
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -113,7 +113,9 @@ def test_a_fleet_asks_once_and_tells_all(lab: Lab, host: Host, ansible: Ansible,
     run(ansible, "status", fleet, {"status_fail": "no"}, inventories=[inventory], options=["-f10"]).succeeded()
 
 
-def test_the_controller_can_ask(lab: Lab, host: Host, ansible: Ansible, push: Push, tmp_path: Path) -> None:
+def test_the_controller_can_ask_and_hand_the_plan_on(
+    lab: Lab, host: Host, ansible: Ansible, push: Push, tmp_path: Path
+) -> None:
     old = push("plan-web")
     deploy_many(host, "it-plan", [ContainerSpec("it-web", old.reference)])
     plan_file = tmp_path / "plan.json"
@@ -131,10 +133,18 @@ def test_the_controller_can_ask(lab: Lab, host: Host, ansible: Ansible, push: Pu
     new = push("plan-web", version="2")
     run(ansible, "plan", [host.name], given, options=["--check"]).succeeded()
     assert json.loads(plan_file.read_text(encoding="utf-8")) == document
-    run(ansible, "plan", [host.name], given).succeeded()
+    book = run(ansible, "plan", [host.name], given).succeeded()
     document = json.loads(plan_file.read_text(encoding="utf-8"))
     (target,) = document["targets"].values()
     assert (target["digest"], target["id"], list(document["hosts"])) == (new.digest, id_of(new), [host.name])
+
+    # The artifact stands for the plan, whatever the tag is by then.
+    push("plan-web", version="3")
+    plan_file.unlink()
+    mark = lab.registry.mark()
+    run(ansible, "plan", [host.name], {**given, "podfleet_plan": book.artifacts["podfleet_plan"]}).succeeded()
+    assert json.loads(plan_file.read_text(encoding="utf-8")) == document
+    assert asked(lab, push, mark) == []
 
 
 def test_a_variable_that_cannot_be_meant_is_named_before_anybody_is_asked(

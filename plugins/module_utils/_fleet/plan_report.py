@@ -31,14 +31,15 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 _THOUSAND = 1000
 
 
-def to_result(planned: Planned) -> dict[str, t.Any]:
-    """What the filter C(fleet_plan) returns."""
+def to_result(planned: Planned, drifted: t.Sequence[str] = ()) -> dict[str, t.Any]:
+    """What the filter C(fleet_plan) returns. C(drifted) are hosts that an artifact fits no longer."""
     known, unknown = planned.bytes_to_pull()
     artifact = planned.artifact()
     fits = size(artifact) <= MOST_ARTIFACT
     return {
         "plan": planned.document,
         "artifact": artifact if fits else None,
+        "drifted": list(drifted),
         "empty": planned.empty,
         "summary": {word: planned.summary[word] for word in sorted(planned.summary)},
         "pull": {"bytes": known, "unknown": unknown},
@@ -50,7 +51,7 @@ def to_result(planned: Planned) -> dict[str, t.Any]:
             for (name, platform), (reason, error) in planned.unknown.items()
         ],
         "refused": refused(planned.reports),
-        "table": _lines(planned),
+        "table": [*_lines(planned), *(harmless(f"{host}: is not as it was planned") for host in drifted[:_MOST_NAMED])],
         "diff": _diff(planned),
         "msg": sentence(planned),
     }

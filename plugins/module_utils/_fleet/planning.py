@@ -15,15 +15,16 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from .._pure.decisions import RemoteImage, sameness
+from .._pure.errors import InputError
 from .._pure.moments import written
-from .._pure.plans import SCHEMA, fingerprint, sealed, target_key
+from .._pure.plans import SCHEMA, fingerprint, read_plan, sealed, target_key
 from .._pure.platforms import Platform
+from .answers import Answers, Told
 from .reports import Contact
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-    from .answers import Answers
     from .reports import Container, HostReport, Key
 
 #: What a job's artifact may have (C(set_stats)); AWX keeps it in its database.
@@ -175,6 +176,33 @@ def plan(reports: t.Sequence[HostReport], answers: Answers, *, id: str, created:
         if one.remote is None
     }
     return Planned(document, counts, unknown, dict(summary), reports, answers)
+
+
+def restored(artifact: object, reports: t.Sequence[HostReport], now: datetime) -> tuple[Planned, tuple[str, ...]]:
+    """The plan that an artifact stands for, from what its hosts run now; and the hosts that it fits no longer.
+
+    A host is in it only if its part is the one that was planned, by its fingerprint. One that runs all targets already, as
+    after a rollout that was interrupted, fits too, and has nothing to do.
+
+    Raises:
+        InputError: It is no such artifact, or has expired.
+    """
+    fingerprints = artifact.get("hosts") if isinstance(artifact, t.Mapping) else None
+    if not isinstance(artifact, t.Mapping) or not isinstance(fingerprints, t.Mapping):
+        raise InputError("the plan is refused: it is no artifact of one")
+    told = read_plan(sealed({**artifact, "hosts": {}}), now)
+    known = {
+        (str(one.reference.name), str(one.platform)): Told(RemoteImage(one.digest, id=one.id, size=one.bytes), ())
+        for one in told.targets.values()
+    }
+    found = plan(reports, Answers(known), id=told.id, created=told.created, lasts=told.expires - told.created)
+    targets = {key: dict(one) for key, one in artifact["targets"].items()}
+    document = {**found.document, "targets": targets}
+    fits = {name for name in document["hosts"] if fingerprints.get(name) == fingerprint(document, name)}
+    there = {one.host for one in reports if one.contact is Contact.ANSWERED}
+    odd = tuple(name for name in fingerprints if name not in fits and (name in document["hosts"] or name not in there))
+    kept = {name: part for name, part in document["hosts"].items() if name in fits}
+    return replace(found, document=sealed({**document, "hosts": kept})), odd
 
 
 def size(document: t.Mapping[str, t.Any]) -> int:

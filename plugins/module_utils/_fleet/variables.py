@@ -34,7 +34,7 @@ _Read = t.Callable[[str, t.Any], t.Any]
 
 @dataclass(frozen=True)
 class Variable:
-    """One variable of a playbook. C(text) says what it is for, C(written) how it is written."""
+    """One variable of a playbook. C(text) says in Markdown what it is for, C(written) how it is written."""
 
     name: str
     written: str
@@ -124,32 +124,32 @@ def _credentials(name: str, value: t.Any) -> list[dict[str, str]]:
     return [dict(one) for one in value]
 
 
-_HOSTS = Variable("rollout_hosts", "pattern", "all", "Which hosts take part, as a play's C(hosts).", _text)
+_HOSTS = Variable("rollout_hosts", "pattern", "all", "Which hosts take part, as a play's `hosts`.", _text)
 _COMMON = (
     _HOSTS,
-    Variable("rollout_scope", "V(system) or V(all)", "system", "Whose containers: root's, or those of users too.",
+    Variable("rollout_scope", "`system` or `all`", "system", "Whose containers: root's, or those of users too.",
              _choice("system", "all")),
-    Variable("rollout_only", "list of patterns", [], "The C(only) of M(image_autoupdate), or a text with commas.", _patterns),
-    Variable("rollout_exclude", "list of patterns", [], "The C(exclude) of M(image_autoupdate), likewise.", _patterns),
-    Variable("rollout_resolver", "V(host) or V(controller)", "host",
+    Variable("rollout_only", "list of patterns", [], "The `only` of `image_autoupdate`, or a text with commas.", _patterns),
+    Variable("rollout_exclude", "list of patterns", [], "The `exclude` of `image_autoupdate`, likewise.", _patterns),
+    Variable("rollout_resolver", "`host` or `controller`", "host",
              "Who asks the registries: few of the hosts, which have registries.conf and credentials, or the controller.",
              _choice("host", "controller")),
     Variable("rollout_credentials", "list of dictionaries", [],
-             "The C(credentials) of M(image_digest_info), for whoever asks.", _credentials),
-    Variable("rollout_authfile", "path", None, "The C(authfile) of M(image_digest_info), there.", _text),
-    Variable("rollout_validate_certs", "boolean", None, "The C(validate_certs) of M(image_digest_info).", _bool),
-    Variable("rollout_ca_path", "path", None, "The C(ca_path) of M(image_digest_info).", _text),
+             "The `credentials` of `image_digest_info`, for whoever asks.", _credentials),
+    Variable("rollout_authfile", "path", None, "The `authfile` of `image_digest_info`, there.", _text),
+    Variable("rollout_validate_certs", "boolean", None, "The `validate_certs` of `image_digest_info`.", _bool),
+    Variable("rollout_ca_path", "path", None, "The `ca_path` of `image_digest_info`.", _text),
     Variable("rollout_registry_timeout", "seconds", 30, "How long one request to a registry may take.",
              _number(_LONGEST_TIMEOUT, 1)),
-    Variable("rollout_request_budget", "number", None, "How many counted C(GET)s one registry may be asked for by one host.",
+    Variable("rollout_request_budget", "number", None, "How many counted `GET`s one registry may be asked for by one host.",
              _number(_MOST)),
 )  # fmt: skip
 
 #: What playbooks/plan.yml reads.
 PLAN = (
     Variable("plan_file", "path on the controller", None, "Where the plan is written, readable by its owner only.", _text),
-    Variable("plan_expires", "time, such as V(90m) or V(7d)", 86_400, "How long the plan may be used.", _duration),
-    Variable("plan_artifact", "boolean", True, "Whether the plan's targets become an artifact of the job (C(set_stats)).",
+    Variable("plan_expires", "time, such as `90m` or `7d`", 86_400, "How long the plan may be used.", _duration),
+    Variable("plan_artifact", "boolean", True, "Whether the plan's targets become an artifact of the job (`set_stats`).",
              _bool),
     *_COMMON,
 )  # fmt: skip

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet import plan_report
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.answers import NOTHING_TOLD
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.plan_report import human, to_result
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.planning import Planned, plan, size
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.planning import Planned, plan, restored, size
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.reports import read_reports
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.plans import (
     fingerprint,
     for_host,
@@ -211,3 +212,47 @@ def test_every_plan_is_one_that_hosts_take(fleet: list[list[str]]) -> None:
     for name in read.hosts:
         part = read_plan(for_host(made.document, name), NOON)
         assert (part.hosts, part.of) == ({name: read.hosts[name]}, read.sha256)
+
+
+def _restored(artifact: object, told: t.Mapping[str, object], now: datetime = NOON) -> tuple[Planned, tuple[str, ...]]:
+    return restored(artifact, read_reports(told), now)
+
+
+def test_an_artifact_is_the_plan_again_where_nothing_moved() -> None:
+    told = {"a": host(row(), row("db", DB)), "b": host(row()), "c": host(new_row())}
+    made = planned(told, result("a", answer(), answer(DB)))
+    again, odd = _restored(made.artifact(), told)
+    assert (again.document, odd) == (made.document, ())
+
+
+def test_an_artifact_names_no_host_that_is_not_as_it_was_planned() -> None:
+    both = host(row(), row("db", DB))
+    made = planned(dict.fromkeys("abcde", both), result("a", answer(), answer(DB)))
+    other = row(running={"id": INDEX, "digests": []})
+    moved = {
+        "a": both,
+        "b": host(other, row("db", DB)),
+        "c": UNREACHABLE,
+        "d": host(new_row(), new_row("db", DB)),
+        "f": both,
+    }
+    again, odd = _restored(made.artifact(), moved)
+    assert (list(again.document["hosts"]), odd) == (["a"], ("b", "c", "e"))
+    assert read_plan(again.document, NOON).id == made.document["id"]
+    assert to_result(again, odd)["drifted"] == ["b", "c", "e"]
+
+
+def test_an_artifact_whose_targets_were_changed_fits_nowhere() -> None:
+    told = {"a": host(row())}
+    artifact = planned(told, result("a", answer())).artifact()
+    artifact["targets"][_KEY]["digest"] = INDEX
+    assert _restored(artifact, told)[1] == ("a",)
+
+
+def test_what_is_no_artifact_or_has_expired_is_refused() -> None:
+    artifact = planned({"a": host(row())}, result("a", answer())).artifact()
+    for odd in (None, [], {}, {**artifact, "hosts": []}, {**artifact, "schema": 2}, {**artifact, "targets": {"x": 1}}):
+        with pytest.raises(InputError, match="the plan is refused"):
+            _restored(odd, {})
+    with pytest.raises(InputError, match="expired"):
+        _restored(artifact, {}, NOON + timedelta(hours=2))
