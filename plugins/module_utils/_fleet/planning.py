@@ -80,8 +80,10 @@ def is_held(report: HostReport, container: Container, target: RemoteImage) -> bo
     platform = Platform.parse(container.key[1])
     digests = {one for one in (target.digest, target.platform_digest) if one}
     return any(
-        hold.concerns(container.key[0], platform, container.unit) and hold.forbids(target.id, digests)
-        for hold in report.holds
+        user == container.user
+        and hold.concerns(container.key[0], platform, container.unit)
+        and hold.forbids(target.id, digests)
+        for user, hold in report.holds
     )
 
 

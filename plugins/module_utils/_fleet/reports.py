@@ -78,7 +78,8 @@ class HostReport:
     contact: Contact
     containers: tuple[Container, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
-    holds: tuple[ImageHold, ...] = ()
+    #: The images that are held there, each with the user who holds it (None: the system).
+    holds: tuple[tuple[str | None, ImageHold], ...] = ()
     #: The last plan that the host was given, by its ID, and how that ended.
     last_plan: tuple[str, str] | None = None
     error: str | None = None
@@ -190,9 +191,9 @@ def _down(state: object) -> str | None:
     return harmless(active) if active in ("failed", "inactive") else None
 
 
-def _holds(told: object) -> tuple[ImageHold, ...]:
+def _holds(told: object) -> tuple[tuple[str | None, ImageHold], ...]:
     """The images that a host holds; what a person holds there is the host's own business."""
-    found: list[ImageHold] = []
+    found: list[tuple[str | None, ImageHold]] = []
     for one in told[:_MOST_HOLDS] if isinstance(told, t.Sequence) and not isinstance(told, str) else ():
         if not isinstance(one, t.Mapping) or not is_digest(one.get("id")):
             continue
@@ -202,7 +203,8 @@ def _holds(told: object) -> tuple[ImageHold, ...]:
         except InputError:
             continue
         known = frozenset(filter(is_digest, digests)) if isinstance(digests, t.Sequence) else frozenset()
-        found.append(ImageHold(str(one.get("reference")), platform, str(one["id"]), known))
+        user = str(one["user"]) if one.get("user") else None
+        found.append((user, ImageHold(str(one.get("reference")), platform, str(one["id"]), known)))
     return tuple(found)
 
 

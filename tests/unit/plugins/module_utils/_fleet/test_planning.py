@@ -116,6 +116,9 @@ def test_a_held_target_is_named_and_counted_apart() -> None:
     made = planned({"a": host(row(), holds=[hold]), "b": host(row(), holds=[other])}, result("a", answer()))
     assert (made.summary, list(made.document["hosts"])) == ({"held": 1, "pending": 1}, ["a", "b"])
     assert made.bytes_to_pull() == (1000, 0)
+    for user in ("ann", "bob"):
+        made = planned({"a": host(row(user="ann"), holds=[{**hold, "user": user}])}, result("a", answer()))
+        assert made.summary == {"held" if user == "ann" else "pending": 1}
 
 
 def test_each_host_pulls_an_image_once_for_all_its_containers() -> None:

@@ -126,7 +126,9 @@ def test_holds_and_the_last_plan_are_read_where_they_are_sound() -> None:
     hold = {"by": "image", "reference": WEB, "platform": AMD64, "id": NEW, "digests": [NEW_DIGEST, "x"]}
     odd = [1, {}, {**hold, "id": "x"}, {**hold, "platform": "x"}]
     report = read_report("web1", host(holds=[*odd, hold], plan={"id": "0f" * 16, "verdict": "failed", "of": None}))
-    assert [(one.reference, one.id, one.digests) for one in report.holds] == [(WEB, NEW, frozenset({NEW_DIGEST}))]
+    assert [(user, one.reference, one.id, one.digests) for user, one in report.holds] == [
+        (None, WEB, NEW, frozenset({NEW_DIGEST}))
+    ]
     assert report.last_plan == ("0f" * 16, "failed")
     for plan in (None, [], {"id": 1, "verdict": "failed"}, {"id": "x"}):
         assert read_report("web1", host(plan=plan, holds="x")).last_plan is None
