@@ -148,6 +148,7 @@ from datetime import datetime, timedelta, timezone
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.answers import NOTHING_TOLD
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.plain import plain
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.plan_report import to_result
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.planning import plan, restored
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.reports import read_reports
@@ -161,7 +162,7 @@ def fleet_plan(told: object, answers: object = (), expires: int = 86_400, artifa
     reports, now = read_reports(told), datetime.now(timezone.utc)
     if artifact:
         try:
-            return to_result(*restored(artifact, reports, now))
+            return to_result(*restored(plain(artifact), reports, now))
         except InputError as error:
             raise AnsibleFilterError(f"fleet_plan: {error}") from None
     heard = NOTHING_TOLD.with_results(answers)

@@ -133,6 +133,7 @@ from datetime import datetime, timezone
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.answers import NOTHING_TOLD
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.plain import plain
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.reports import read_reports
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.status import status
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
@@ -150,7 +151,7 @@ def fleet_status(told: object, answers: object = (), plan: object = None) -> dic
 
 def _plan(given: object) -> t.Mapping[str, t.Any]:
     try:
-        document = json.loads(given) if isinstance(given, str) else given
+        document = json.loads(given) if isinstance(given, str) else plain(given)
         # What has expired must not be applied any more, but can be looked at.
         read_plan(document, _LONG_AGO)
     except (InputError, ValueError, RecursionError) as error:

@@ -78,6 +78,7 @@ def run(
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_SHOW_CUSTOM_STATS": "1",
+            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
             **os.environ,
         },
         stdin=subprocess.DEVNULL,

@@ -91,26 +91,25 @@ def test_a_fleet_asks_once_and_tells_all(lab: Lab, host: Host, ansible: Ansible,
     }
     assert f"+ digest: {new.digest}" in book.squeezed
 
-    # By the plan, and without it: only what the registry tells differs, so the first asks for nothing.
-    for by_plan in (True, False):
+    # By the plan, which needs no registry, and by what the registry tells.
+    for by_plan, hosts_asked, of_them in ((True, fleet[:2], 50), (False, fleet[:1], 1)):
         mark = lab.registry.mark()
         variables = {**given, "plan_file": str(plan_file) if by_plan else ""}
-        book = run(ansible, "status", fleet[:2], variables, inventories=[inventory], options=["-f10"])
+        book = run(ansible, "status", hosts_asked, variables, inventories=[inventory], options=["-f10"])
         assert "The fleet is not converged" in book.failed()
         assert (asked(lab, push, mark) == []) is by_plan
         status = json.loads(status_file.read_text(encoding="utf-8"))
-        web, db = (
-            next(entry for entry in status["references"] if entry["reference"] == old[name].reference)
-            for name in _NAMES
-        )
-        assert (web["digest"], web["converged"], len(web["pending"])) == (new.digest, [], 50)
-        assert (db["digest"], len(db["converged"])) == (old["plan-db"].digest, 50)
-        assert status["summary"]["pending"] == 50
+        by_name = {entry["reference"]: entry for entry in status["references"]}
+        web, db = (by_name[old[name].reference] for name in _NAMES)
+        assert (web["digest"], web["converged"], len(web["pending"])) == (new.digest, [], of_them)
+        assert (db["digest"], len(db["converged"])) == (old["plan-db"].digest, of_them)
+        assert status["summary"]["pending"] == of_them
 
     ansible.update(host.name).succeeded()
     book = run(ansible, "status", [host.name], {**given, "plan_file": str(plan_file)}).succeeded()
     assert "1 host: 1 converged. The fleet is converged." in book.squeezed
-    run(ansible, "status", fleet, {"status_fail": "no"}, inventories=[inventory], options=["-f10"]).succeeded()
+    book = run(ansible, "status", [host.name, "silent"], {"status_fail": "no"}, inventories=[inventory]).succeeded()
+    assert "2 hosts: 1 converged, 1 unreachable. The fleet is not converged." in book.squeezed
 
 
 def test_the_controller_can_ask_and_hand_the_plan_on(

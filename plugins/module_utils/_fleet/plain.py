@@ -1,0 +1,27 @@
+# Copyright: Contributors to the podfleet.autoupdate collection
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This file is private to the collection: it may change or go in any release.
+
+"""Ansible's values as plain Python: templating marks strings, and fills dictionaries only when somebody asks for an item."""
+
+from __future__ import annotations
+
+import typing as t
+
+
+def plain(value: object) -> t.Any:
+    """The value without anything of Ansible's, as C(json.loads) would have made it."""
+    if isinstance(value, t.Mapping):
+        return {str.__str__(str(key)): plain(one) for key, one in value.items()}
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, t.Sequence):
+        return [plain(one) for one in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    for kind in (int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return str(value)
