@@ -16,8 +16,8 @@ description:
   - Lists the running containers that are labelled C(io.containers.autoupdate), with the unit that runs each one, its
     policy, and the image that it runs.
   - Containers that M(podfleet.autoupdate.image_autoupdate) would refuse are listed with the reason.
-  - Tells what the host remembers too: which images and units are held, which earlier images are kept, and what the last
-    runs did.
+  - Tells what the host remembers too, that is which images and units are held, which earlier images are kept, and what
+    the last runs did.
   - No registry is contacted, and nothing is changed.
 extends_documentation_fragment:
   - podfleet.autoupdate._attributes
