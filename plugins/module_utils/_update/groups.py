@@ -66,7 +66,7 @@ def form_groups(
     by_unit: dict[str, list[Change]] = {}
     for change in changes:
         by_unit.setdefault(t.cast("str", change.workload.unit), []).append(change)
-    dragged = {unit: (links or {}).get(unit, UnitLinks()).dependents - {unit} for unit in by_unit}
+    dragged = _dragged(by_unit, links or {})
     members, ties = [], []
     roots = sorted(filter(lambda unit: _is_root(unit, dragged), by_unit))
     for numbers in _tied([({root} | dragged[root]).intersection(by_unit) for root in roots]):
@@ -76,6 +76,20 @@ def form_groups(
         members.append(Member(own[0], moved, _beside(units, moved, containers), units, tuple(own[1:])))
         ties.append({change.target.name for change in moved})
     return tuple(tuple(members[number] for number in numbers) for numbers in _tied(ties))
+
+
+def restarted_by(units: t.Iterable[str], links: t.Mapping[str, UnitLinks]) -> dict[str, str]:
+    """For each unit the one of them whose restart restarts it: itself where no other takes it along."""
+    dragged = _dragged(units, links)
+    roots = sorted(filter(lambda unit: _is_root(unit, dragged), dragged))
+    return {
+        unit: unit if unit in roots else next((root for root in roots if unit in dragged[root]), unit)
+        for unit in dragged
+    }
+
+
+def _dragged(units: t.Iterable[str], links: t.Mapping[str, UnitLinks]) -> dict[str, frozenset[str]]:
+    return {unit: links.get(unit, UnitLinks()).dependents - {unit} for unit in units}
 
 
 def _is_root(unit: str, dragged: t.Mapping[str, t.Collection[str]]) -> bool:
