@@ -88,6 +88,17 @@ class Manager:
         """Another one for each unit after each start."""
         return {one.unit: self.property(one.unit, "InvocationID") for one in workloads}
 
+    def starts(self, *workloads: Workload) -> list[int]:
+        """How often each unit was started, as the journal knows it."""
+        field = "USER_UNIT" if self.user else "UNIT"
+        invocation = "USER_INVOCATION_ID" if self.user else "INVOCATION_ID"
+        counts = []
+        for one in workloads:
+            argv = ["journalctl", "--quiet", "--output=json", f"--output-fields={invocation}", f"{field}={one.unit}"]
+            entries = map(json.loads, self.host.run(argv).stdout.splitlines())
+            counts.append(len({entry[invocation] for entry in entries if entry.get(invocation)}))
+        return counts
+
     def ids(self) -> dict[str, str]:
         """Container name → its ID, of all that run."""
         lines = self.run("podman", "ps", "--no-trunc", "--format={{.Names}} {{.ID}}").splitlines()
@@ -104,6 +115,11 @@ class Manager:
         pid = self.run("podman", "inspect", "--type=container", "--format={{.State.ConmonPid}}", container).strip()
         (line,) = (line for line in self.host.read(f"/proc/{pid}/cgroup").splitlines() if line.startswith("0::"))
         return line[3:]
+
+
+def generated(name: str, image: str) -> Workload:
+    """As «podman generate systemd» writes it."""
+    return Workload(name, f"{name}.service", {f"{name}.service": service_unit(ContainerSpec(name, image))})
 
 
 def all_kinds(manager: Manager, image_of: Callable[[str], str]) -> tuple[Workload, ...]:
@@ -128,7 +144,7 @@ def all_kinds(manager: Manager, image_of: Callable[[str], str]) -> tuple[Workloa
     path = manager.path("it-kube.yml").replace("-", "\\x2d").replace("/", "-")
     instance = by_hand("it-shop-home", oneshot, "--detach")
     found = [
-        Workload("it-generated", "it-generated.service", {"it-generated.service": service_unit(spec("it-generated"))}),
+        generated("it-generated", image_of("it-generated")),
         Workload("it-oneshot", "it-oneshot.service", {"it-oneshot.service": many_unit([spec("it-oneshot")])}),
         by_hand("it-forked", oneshot, "--detach"),
         by_hand("it-split", "Type=notify\nNotifyAccess=all", "--detach --sdnotify=conmon --cgroups=split"),

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lablib.host import Host
 from locations import SCRATCH
@@ -28,9 +30,21 @@ class KubeContainer:
     more: Mapping[str, str] | None = None
 
 
-def text(name: str, containers: Sequence[KubeContainer], policy: str | None = None) -> str:
-    """A pod; ``policy`` is the annotation for all of its containers."""
+def text(
+    name: str,
+    containers: Sequence[KubeContainer],
+    policy: str | None = None,
+    *,
+    notified_by: str | None = None,
+    places: Sequence[str] = (),
+) -> str:
+    """A pod; ``policy`` is the annotation for all of its containers.
+
+    The unit waits until the container ``notified_by`` says that it is ready. ``places`` of the host are there for it.
+    """
     annotations = {_POLICY: policy, **{f"{_POLICY}/{one.name}": one.policy for one in containers}}
+    if notified_by:
+        annotations[f"io.containers.sdnotify/{notified_by}"] = "container"
     lines = ["# Made by a test", "apiVersion: v1", "kind: Pod", "metadata:", f"  name: {name}", "  annotations:"]
     lines += [f"    {key}: {value}" for key, value in annotations.items() if value]
     lines += ["    made-by: 'a test: of kube'", "spec:", "  containers:"]
@@ -38,6 +52,11 @@ def text(name: str, containers: Sequence[KubeContainer], policy: str | None = No
         lines += [f"  - name: {one.name}", f'    image: "{one.image}"  # what runs']
         lines += [f"    imagePullPolicy: {one.pull}"] if one.pull else []
         lines += [f"    {key}: {value}" for key, value in (one.more or {}).items()]
+        if one.name == notified_by:
+            mounts = [{"name": f"v{number}", "mountPath": place} for number, place in enumerate(places)]
+            lines.append(f"    volumeMounts: {json.dumps(mounts)}")
+    volumes = [{"name": f"v{number}", "hostPath": {"path": place}} for number, place in enumerate(places)]
+    lines += [f"  volumes: {json.dumps(volumes)}"] if volumes else []
     return "\n".join(lines) + "\n"
 
 
@@ -48,10 +67,11 @@ def deploy(
     *,
     policy: str | None = None,
     style: str = "template",
+    **more: Any,
 ) -> str:
     """Write the YAML and start its unit, whose name is returned. ``style`` is template (podman-kube@) or quadlet."""
     path = f"{SCRATCH}/{name}.yml"
-    host.write(path, text(name, containers, policy))
+    host.write(path, text(name, containers, policy, **more))
     if style == "quadlet":
         unit = f"{name}.service"
         host.write(f"/etc/containers/systemd/{name}.kube", f"{_MARK}\n[Kube]\nYaml={path}\n")

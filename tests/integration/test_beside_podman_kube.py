@@ -13,11 +13,12 @@ from harness import Ansible
 from kube import KubeContainer
 from lablib.host import Host
 from lablib.images import Kind
-from peer import podman
+from peer import TELLS, podman
 from pushing import Push, build, id_of
 from sight import look
 
 LOCAL = "localhost/it-kube-built:latest"
+_SETTINGS = "/run/systemd/system/podman-kube@.service.d"
 NAMES = ("it-kube-a", "it-kube-b")
 
 
@@ -25,6 +26,7 @@ NAMES = ("it-kube-a", "it-kube-b")
 def tidy(host: Host) -> Iterator[None]:
     yield
     kube.remove(host)
+    host.run(["sh", "-c", f"rm -rf {_SETTINGS}; systemctl daemon-reload"])
 
 
 def test_policies_of_containers_beside_podman(host: Host, ansible: Ansible, push: Push) -> None:
@@ -72,3 +74,29 @@ def test_the_policy_for_all_is_local_beside_podman(host: Host, ansible: Ansible,
     result = ansible.update(host.name, check=True).succeeded()
     assert result.verdicts() == dict.fromkeys(NAMES, ("current", None))
     assert [row["policy"] for row in result.rows] == ["local", "registry"]
+
+
+def test_a_container_that_says_when_it_is_ready_beside_podman(host: Host, ansible: Ansible, push: Push) -> None:
+    """Here the unit's own start fails with it: podman too puts all containers of the unit back, and calls all of them so."""
+    followed, built = push("followed"), push("tells", config=TELLS)
+    build(host, built, LOCAL)
+    safe, places = "IfNotPresent", ("/usr", "/lib", "/lib64")
+    containers = [KubeContainer("a", followed.reference, pull=safe), KubeContainer("b", LOCAL, "local", pull=safe)]
+    # Debian 12's podman may wait for a container that has ended already.
+    host.write(f"{_SETTINGS}/soon.conf", "[Service]\nTimeoutStartSec=15\n")
+    host.run(["systemctl", "daemon-reload"])
+    kube.deploy(host, "it-kube", containers, policy="registry", notified_by="b", places=places)
+    podman(host, "--dry-run").said(0, **{"kube-a": "false", "kube-b": "false"})
+
+    bad = push("tells", version="2", config={"Entrypoint": ["/bin/sh", "-c", "exit 1"]})
+    for ours in (False, True):
+        host.run(["podman", "pull", "--quiet", bad.reference])
+        host.run(["podman", "tag", id_of(bad), LOCAL])
+        if ours:
+            result = ansible.update(host.name).failed()
+            assert result.verdicts() == {"it-kube-a": ("current", None), "it-kube-b": ("rolled_back", "job_failed")}
+        else:
+            podman(host, "--dry-run").said(0, **{"kube-a": "false", "kube-b": "pending"})
+            podman(host).said(0, **{"kube-a": "rolled back", "kube-b": "rolled back"})
+        after = look(host)
+        assert (after.runs(NAMES[0]), after.runs(NAMES[1])) == (id_of(followed), id_of(built))

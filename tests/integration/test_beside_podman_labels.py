@@ -58,6 +58,27 @@ def test_what_cannot_take_part_is_refused_when_it_is_created(host: Host, push: P
         assert (refused.value.returncode, word in refused.value.stderr) == (125, True), refused.value.stderr
 
 
+def test_names_that_only_the_host_knows_beside_podman(host: Host, ansible: Ansible, push: Push) -> None:
+    """With the policy local podman does not refuse them. What came from an archive has no name to follow."""
+    image = push("known")
+    short, archive = "it-known:latest", "/run/podfleet-integration/it-known.tar"
+    build(host, image, f"localhost/{short}")
+    host.run(
+        ["sh", "-ec", f"mkdir -p {archive.rpartition('/')[0]}; podman save --quiet -o {archive} localhost/{short}"]
+    )
+    for name, source in (("it-short", short), ("it-archive", f"docker-archive:{archive}")):
+        deploy(host, name, image=source, policy="local", pull_first=False)
+    podman(host, "--dry-run").said(125, short="false", archive="failed")
+    verdicts = ansible.update(host.name, check=True).failed().verdicts()
+    assert verdicts == {"it-short": ("current", None), "it-archive": ("failed", "raw_name_unknown")}
+
+    new = push("known", version="2")
+    build(host, new, f"localhost/{short}")
+    assert ansible.update(host.name).failed().verdicts()["it-short"] == ("updated", None)
+    after = look(host)
+    assert (after.runs("it-short"), after.runs("it-archive")) == (id_of(new), id_of(image))
+
+
 def test_each_label_beside_podman(host: Host, ansible: Ansible, push: Push) -> None:
     """A policy that is none: podman has an error for it that names no container, and no row."""
     old = {name: push(name) for name in (*POLICIES, "empty", "plain")}

@@ -169,6 +169,29 @@ def test_a_start_without_end_beside_podman(host: Host, ansible: Ansible, push: P
     assert look(host).runs("it-prompt") == id_of(new)
 
 
+def test_a_job_that_times_out_beside_podman(host: Host, ansible: Ansible, push: Push, distro: str) -> None:
+    """Without rollback: systemd gives the job up, not the unit, which podman leaves on its way; others are updated."""
+    old, other = push("late", config=TELLS), push("prompt")
+    deploy(host, "it-late", image=old.reference, extra_args=HEARD)
+    deploy(host, "it-prompt", image=other.reference)
+    host.write(f"{DROP_INS.replace('*', 'late')}/soon.conf", "[Unit]\nJobTimeoutSec=6\n[Service]\nRestart=no\n")
+    host.run(["systemctl", "daemon-reload"])
+    push("late", version="2")
+
+    new = push("prompt", version="2")
+    told = podman(host, "--rollback=false").said(0 if distro == "bookworm" else 125, late="failed", prompt="true")
+    assert ('expected "done" but received "timeout"' in told.stderr) == (distro == "trixie")
+    assert look(host).runs("it-prompt") == id_of(new)
+
+    again = f"systemctl stop it-late; podman tag {id_of(old)} {old.reference}; systemctl start it-late"
+    host.run(["sh", "-ec", again])
+    assert look(host).runs("it-late") == id_of(old)
+    new = push("prompt", version="3")
+    result = ansible.update(host.name, rollback=False).failed()
+    assert result.verdicts() == {"it-late": ("failed", "job_timeout"), "it-prompt": ("updated", None)}
+    assert look(host).runs("it-prompt") == id_of(new)
+
+
 def test_a_unit_that_does_not_exist_beside_podman(host: Host, ansible: Ansible, push: Push) -> None:
     """podman pulls, asks systemd for the impossible and fails. What exists it restarts, whoever it belongs to."""
     image = push("claimed")

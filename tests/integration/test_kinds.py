@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import kube
 import pytest
 from harness import Ansible
-from kinds import Manager, Workload, all_kinds
+from kinds import Manager, Workload, all_kinds, generated
 from lablib.host import Host
 from lablib.images import Kind, Pushed
 from pushing import Push, id_of
@@ -91,3 +92,27 @@ def _forge(manager: Manager, kinds: tuple[Workload, ...], image: str) -> dict[st
     own = "--label=PODMAN_SYSTEMD_UNIT=it-oneshot.service"
     manager.run("podman", "run", "--detach", "--pod=it-strangers", "--name=it-stranger", own, _FOLLOWED, image)
     return {**claims, "it-stranger": pod}
+
+
+@pytest.mark.parametrize("manager", ["user"], indirect=True)
+def test_a_users_child_restarts_once_along_with_its_parent(manager: Manager, ansible: Ansible, push: Push) -> None:
+    """Both on one image, as podman's own test has it; for the system's units this is seen in test_groups.py."""
+    image = push("family").reference
+    needs = "[Unit]\nRequires=it-parent.service\nAfter=it-parent.service"
+    pair = tuple(generated(name, image) for name in ("it-parent", "it-child"))
+    child = {name: text.replace("[Unit]", needs, 1) for name, text in pair[1].files.items()}
+    manager.start(image, pair[0], replace(pair[1], files=child))
+    names = [one.container for one in pair]
+
+    new, before = push("family", version="2"), manager.starts(*pair)
+    run = ansible.update(manager.host.name, **manager.arguments).succeeded()
+    assert run.verdicts() == dict.fromkeys(names, ("updated", None))
+    assert manager.running(*names) == dict.fromkeys(names, id_of(new))
+    assert [after - then for after, then in zip(manager.starts(*pair), before)] == [1, 1]
+    assert {manager.property(one.unit, "ActiveState") for one in pair} == {"active"}
+
+    push("family", version="3", kind=Kind.NO_START)
+    run = ansible.update(manager.host.name, **manager.arguments).failed()
+    assert {status for status, _reason in run.verdicts().values()} == {"rolled_back"}
+    assert manager.running(*names) == dict.fromkeys(names, id_of(new))
+    assert {manager.property(one.unit, "ActiveState") for one in pair} == {"active"}
