@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import COLLECTION, ROOT, Ansible
+from secrecy import told_in
 
 _TIMEOUT = 300.0
 _RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
@@ -89,6 +90,7 @@ def run(
     )
     output = done.stdout + done.stderr
     assert "Traceback" not in output, output[-8000:]
+    assert not told_in(output), f"a secret: {told_in(output)}"
     return Book(done.returncode, output)
 
 

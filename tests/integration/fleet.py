@@ -19,6 +19,7 @@ from pathlib import Path
 
 from harness import COLLECTION, ROOT
 from lablib.host import Host
+from secrecy import told_in
 from sight import look
 
 _TIMEOUT = 300.0
@@ -80,6 +81,7 @@ class Running:
         code = self.process.wait(_TIMEOUT)
         output = self.output()
         assert "Traceback" not in output, output[-8000:]
+        assert not told_in(output), f"a secret: {told_in(output)}"
         return Job(code, output, _artifact(output, self.artifact))
 
 

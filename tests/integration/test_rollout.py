@@ -18,19 +18,23 @@ from lablib.images import ImageMaker
 from lablib.lab import Lab
 from lablib.units import deploy
 from pushing import Push, id_of
+from secrecy import Watch
 
 #: Which hosts of each distribution are used: «PODFLEET_FLEET=3,4,5».
 NUMBERS = os.environ.get("PODFLEET_FLEET", "3,4,5").split(",")
 
 
 @pytest.fixture
-def fleet(lab: Lab, tmp_path: Path) -> Iterator[Fleet]:
+def fleet(lab: Lab, watch: Watch, tmp_path: Path) -> Iterator[Fleet]:
     """Six hosts with nothing on them, in turn of one distribution and the other."""
     hosts = tuple(lab.host(f"{distro}-{number}") for number in NUMBERS for distro in DISTROS)
     found = Fleet(hosts, inventory_of(hosts, lab.inventory, tmp_path / "inventory"), tmp_path)
     found.each(clean)
+    found.each(watch.begin)
     yield found
+    found.each(watch.end)
     found.each(clean)
+    found.each(watch.leave)
 
 
 @pytest.fixture
