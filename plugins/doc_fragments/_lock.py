@@ -18,8 +18,8 @@ options:
         does, whichever module, playbook or timer began it.
       - A task that waits longer fails with the reason V(lock_busy), and its message names who holds the lock. It has
         changed nothing. The lock of a run that was killed ends with it.
-      - Where units are restarted, a C(podman auto-update) of the same user is waited for as well, which knows no lock; the
-        reason is then V(second_engine).
+      - M(podfleet.autoupdate.image_autoupdate) and M(podfleet.autoupdate.unit_restart) wait as long for a
+        C(podman auto-update) of the same user, which knows no lock; the reason is then V(second_engine).
       - Check mode takes no lock and waits for nobody.
     type: int
     default: 120

@@ -23,6 +23,7 @@ description:
   - The role P(podfleet.autoupdate.container_units#role) uses this module, and prepares the host for it.
 extends_documentation_fragment:
   - podfleet.autoupdate._attributes
+  - podfleet.autoupdate._lock
   - podfleet.autoupdate._unit_definitions
 attributes:
   check_mode:
@@ -167,7 +168,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible import entry
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible import arguments, entry
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible.unit_arguments import UNIT
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.unit_setup import SetupSettings, set_up
 
@@ -175,6 +176,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.unit_s
 def main() -> t.NoReturn:
     module = AnsibleModule(
         argument_spec={
+            **arguments.LOCK,
             "units": {"type": "list", "elements": "dict", "required": True, "options": UNIT},
             "style": {"type": "str", "choices": ["auto", "quadlet", "service"], "default": "auto"},
             "user": {"type": "str"},
@@ -192,6 +194,7 @@ def main() -> t.NoReturn:
                 user=module.params["user"],
                 group=module.params["group"],
                 timeout=module.params["timeout"],
+                lock_timeout=module.params["lock_timeout"],
                 check=module.check_mode,
             )
         )

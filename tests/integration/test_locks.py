@@ -109,6 +109,11 @@ def test_one_run_at_a_time_changes_anything(host: Host, ansible: Ansible, push: 
         _refused(ansible.update(host.name, lock_timeout=1), "lock_busy", *held_by, "waited 1 s")
         _refused(_restart(ansible, host, "it-web", lock_timeout=0), "lock_busy", *held_by)
         _refused(pull(ansible, host, other.reference, headroom="0", lock_timeout=0), "lock_busy", *held_by)
+        units = [{"name": "it-new", "image": other.reference}]
+        made = ansible.run(
+            host.name, f"{COLLECTION}.container_units", {"units": units, "group": "it", "lock_timeout": 0}
+        )
+        _refused(made, "lock_busy", *held_by)
         # What changes nothing needs no lock.
         assert set(ansible.update(host.name, check=True).succeeded().verdicts().values()) == {("pending", "check_mode")}
         assert not pull(ansible, host, old.reference, headroom="0", lock_timeout=0).succeeded().changed

@@ -68,6 +68,8 @@ class StoreLock:
             yield glanced is not None and before == glanced
         finally:
             _write(descriptor, {"free": uuid.uuid4().hex})
+            # By itself closing does not do, should a child have been forked meanwhile (flock(2)).
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
     def _taken(self, seconds: float) -> int:

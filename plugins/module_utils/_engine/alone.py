@@ -13,11 +13,11 @@ import contextlib
 from .._edges.store_lock import StoreLock
 
 
-def alone(caller: str, seconds: float, *, check_mode: bool) -> contextlib.AbstractContextManager[object]:
-    """Hold the store's lock, waiting C(seconds) at most; a check changes nothing, and takes none.
+def alone(caller: str, seconds: float, *, changes: bool) -> contextlib.AbstractContextManager[object]:
+    """Hold the store's lock, waiting C(seconds) at most; what changes nothing, such as a check, takes none.
 
     Raises:
         BusyError: Somebody else holds it (C(lock_busy)).
         StateError: There is no place for it.
     """
-    return contextlib.nullcontext() if check_mode else StoreLock(caller).held(seconds)
+    return StoreLock(caller).held(seconds) if changes else contextlib.nullcontext()

@@ -32,7 +32,7 @@ def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
     must_be_owner(settings)
     must_be_usable(settings)
     plan = _planned(settings)
-    with alone(settings.caller, settings.lock_timeout, check_mode=check_mode):
+    with alone(settings.caller, settings.lock_timeout, changes=not check_mode):
         begun = FirstLook()
         second = SecondEngine(settings.lock_timeout)
         if not check_mode and second.running() is not None:

@@ -45,7 +45,7 @@ def restart_units(
     must_be_usable(settings)
     wanted = checked_names(unit_names)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(alone("unit_restart", settings.lock_timeout, check_mode=check_mode))
+        stack.enter_context(alone("unit_restart", settings.lock_timeout, changes=not check_mode))
         if not check_mode:
             SecondEngine(settings.lock_timeout).wait()
         podman = Podman()

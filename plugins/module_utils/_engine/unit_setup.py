@@ -19,9 +19,11 @@ from .._edges.unit_manager import UnitManager
 from .._pure.definition_reading import read_definitions
 from .._pure.errors import InputError
 from .._pure.unit_files import checked_group
-from .._pure.unit_styles import OLDEST_PODMAN, Folder, Style, Target, Version, parse_version, rendered
+from .._pure.unit_styles import OLDEST_PODMAN, Folder, Rendered, Style, Target, Version, parse_version, rendered
 from .._units.changes import Change
 from .._units.flow import Row, Setup, SetupFlow
+from .alone import alone
+from .settings import LONGEST_TIMEOUT, must_be_in_range
 
 _VERSION_SECONDS = 30.0
 #: What a host without podman is taken for in a check: it is about to be installed.
@@ -31,13 +33,17 @@ _EXPECTED_PATH = "/usr/bin/podman"
 
 @dataclass(frozen=True)
 class SetupSettings:
-    """What is asked for. C(entries) are the module's own; C(timeout) is in seconds, for each start of units."""
+    """What is asked for. C(entries) are the module's own; C(timeout) is in seconds, for each start of units.
+
+    C(lock_timeout) is how long other runs are waited for where units are to be started or stopped, in seconds.
+    """
 
     entries: t.Sequence[t.Mapping[str, t.Any]]
     style: str
     user: str | None
     group: str
     timeout: float
+    lock_timeout: float
     check: bool
 
 
@@ -46,7 +52,9 @@ def set_up(settings: SetupSettings) -> dict[str, t.Any]:
 
     Raises:
         InputError: Something that is asked for is impossible; nothing was changed.
+        BusyError: Another run did not end in time; nothing was changed.
     """
+    must_be_in_range("lock_timeout", settings.lock_timeout, LONGEST_TIMEOUT, least=0)
     account = _account(settings)
     # Asked before the process becomes the user's: podman wants a runtime folder even to say this.
     podman = process.find_program("podman")
@@ -106,8 +114,18 @@ def _result(
             "systemd does not answer" + ("; does the user linger (loginctl enable-linger)?" if user else "")
         )
     checker = UnitChecker(user=user) if podman and ready else None
-    setup = SetupFlow(folders, manager, checker, group).run(units, check=settings.check)
+    setup = _run(SetupFlow(folders, manager, checker, group), units, settings)
     return _told(setup, [*told, *(warning for unit in units for warning in unit.warnings)], check=settings.check)
+
+
+def _run(flow: SetupFlow, units: t.Sequence[Rendered], settings: SetupSettings) -> Setup:
+    """Run the flow. What starts or stops units does so alone, and is decided when nobody else is at work any more."""
+    foreseen = flow.run(units, check=True)
+    if settings.check:
+        return foreseen
+    restarts = any(row.operation != "none" for row in foreseen.rows)
+    with alone("container_units", settings.lock_timeout, changes=restarts):
+        return flow.run(units, check=False)
 
 
 def _version(podman: str) -> Version:

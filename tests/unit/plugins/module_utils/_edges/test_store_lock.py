@@ -103,6 +103,21 @@ def test_after_a_killed_holder_nobody_relies_on_what_it_saw(path: Path, holder: 
     assert StoreLock("it", path).glance() is None
 
 
+def test_a_child_that_outlives_the_holder_keeps_nobody_out(path: Path) -> None:
+    reader, writer = os.pipe()
+    with StoreLock("it", path).held(0):
+        child = os.fork()
+        if child == 0:
+            os.close(writer)
+            os.read(reader, 1)
+            os._exit(0)
+    with StoreLock("other", path).held(0):
+        pass
+    os.close(writer)
+    os.close(reader)
+    os.waitpid(child, 0)
+
+
 def test_a_file_that_was_taken_away_locks_nobody_in(path: Path) -> None:
     with StoreLock("it", path).held(0):
         path.unlink()
