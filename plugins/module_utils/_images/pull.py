@@ -35,6 +35,7 @@ from .._pure.pull_decisions import (
     question,
 )
 from .._pure.pull_policies import PullPolicy
+from .._pure.questions import RegistryUsage, summed
 from .._pure.reasons import Reason
 from .._pure.records import HostFacts
 from .._pure.references import Reference
@@ -94,6 +95,7 @@ class Pull:
         self._world = world
         self._options = options
         self._client: Registry | None = None
+        self._earlier: tuple[RegistryUsage, ...] = ()
 
     def check(self, names: t.Sequence[str]) -> PullReport:
         """Say what a run would do."""
@@ -113,13 +115,14 @@ class Pull:
         else:
             rows = self._changed(names, plans)
         usage = self._client.usage() if self._client else ()
-        return PullReport(tuple(rows), usage, check_mode)
+        return PullReport(tuple(rows), summed(self._earlier, usage), check_mode)
 
     def _changed(self, names: t.Sequence[str], plans: t.Sequence[_Plan]) -> list[Row]:
         """Transfer what was planned, alone; what was planned while others were at work is planned anew."""
         with self._world.alone() as undisturbed:
             if not undisturbed:
                 self._look()
+                self._earlier, self._client = self._client.usage() if self._client else (), None
                 plans = self._plan(tuple(dict.fromkeys(names)))
             return self._rows.completed(self._transfer(plans))
 

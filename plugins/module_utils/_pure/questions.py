@@ -42,3 +42,24 @@ class RegistryUsage:
     retries: int
     rate_limit: t.Mapping[str, object] | None
     reason: str | None
+
+
+def summed(earlier: t.Iterable[RegistryUsage], later: t.Iterable[RegistryUsage]) -> tuple[RegistryUsage, ...]:
+    """What each registry was asked for in two parts of a run, sorted; what it reported last counts."""
+    found = {one.registry: one for one in earlier}
+    for one in later:
+        before = found.get(one.registry)
+        found[one.registry] = one if before is None else _sum(before, one)
+    return tuple(found[registry] for registry in sorted(found))
+
+
+def _sum(earlier: RegistryUsage, later: RegistryUsage) -> RegistryUsage:
+    return RegistryUsage(
+        later.registry,
+        earlier.requests + later.requests,
+        earlier.manifest_gets + later.manifest_gets,
+        earlier.bytes + later.bytes,
+        earlier.retries + later.retries,
+        later.rate_limit or earlier.rate_limit,
+        later.reason,
+    )
