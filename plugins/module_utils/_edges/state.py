@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from .._pure.errors import StateError
@@ -43,6 +44,11 @@ class StateFile:
         except OSError as error:
             raise StateError(f"{self._path} cannot be read: {error.strerror}") from None
         return parse_state(body, str(self._path))
+
+    def tidy(self) -> None:
+        """Remove what processes that were killed while they wrote have left."""
+        with contextlib.suppress(StateError, OSError):  # Whoever must write says what is wrong.
+            self._folder.tidy()
 
     def change(self, change: t.Callable[[State], State]) -> State:
         """Replace what is remembered by what C(change) makes of it; one process at a time.

@@ -20,6 +20,7 @@ from .._pure.errors import StateError
 from .._pure.reasons import Reason
 
 _LOCK = "state.lock"
+_BESIDE = ".new-"
 _LOCK_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.05
 
@@ -51,11 +52,21 @@ class StateFolder:
                     time.sleep(_LOOK_AGAIN_SECONDS)
             yield
 
+    def tidy(self) -> None:
+        """Remove what processes that were killed while they wrote have left.
+
+        Raises:
+            StateError: Another process keeps the folder (C(lock_busy)).
+            OSError: It cannot be written.
+        """
+        if any(self.path.glob(f"{_BESIDE}*")):
+            with self.alone():
+                for left in self.path.glob(f"{_BESIDE}*"):
+                    left.unlink(missing_ok=True)
+
     def replace(self, name: str, body: bytes) -> None:
         """Write beside the file and rename, each on the disk before the next (rename(2), fsync(2))."""
-        for left in self.path.glob(f".{name}-*"):  # By a process that was killed: this one is alone here.
-            left.unlink(missing_ok=True)
-        descriptor, beside_name = tempfile.mkstemp(prefix=f".{name}-", dir=self.path)
+        descriptor, beside_name = tempfile.mkstemp(prefix=f"{_BESIDE}{name}-", dir=self.path)
         beside = pathlib.Path(beside_name)
         try:
             with os.fdopen(descriptor, "wb") as file:

@@ -28,6 +28,10 @@ class HostMemory:
         self._history = HistoryFile()
         self._journal = journal or Journal()
 
+    def tidy(self) -> None:
+        """Remove what processes that were killed while they wrote have left."""
+        self._state.tidy()
+
     def read(self) -> State:
         """What is remembered."""
         return self._state.read()

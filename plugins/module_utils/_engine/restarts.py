@@ -21,6 +21,7 @@ from .._update.gate import Gate
 from .._update.restart import Condition, Restarting, RestartRow
 from .alone import alone
 from .joining import gate_options, process_table, service_manager
+from .remembering import HostMemory
 from .settings import Settings, must_be_owner, must_be_usable
 
 if t.TYPE_CHECKING:
@@ -54,7 +55,7 @@ def restart_units(
         def gate(units: Units) -> Gate:
             return Gate(podman, units, gate_options(settings))
 
-        run = Restarting(podman, process_table(settings), bus, Definitions(bus), Condition(condition))
+        run = Restarting(podman, process_table(settings), bus, Definitions(bus), Condition(condition), HostMemory())
         rows = (run.check(wanted) if check_mode else run.run(wanted, gate)) if wanted else []
         return _told(rows, run.warnings, settings.user, check_mode=check_mode)
 

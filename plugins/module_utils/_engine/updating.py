@@ -42,6 +42,7 @@ def update(settings: Settings, begun: FirstLook, planned: Planned | None = None,
     files = CredentialFiles(settings.access.credentials, settings.access.authfile)
     with contextlib.ExitStack() as stack:
         podman = Podman(authfiles=files.for_podman, verify_tls=settings.access.validate_certs, begun=begun)
+        memory = HostMemory()
         registries, bus = Registries(settings.access, files), service_manager(settings, stack)
         world = World(
             podman,
@@ -49,7 +50,7 @@ def update(settings: Settings, begun: FirstLook, planned: Planned | None = None,
             registries.connect,
             bus,
             registries.begin,
-            HostMemory(),
+            memory,
             Definitions(bus),
             SecondEngine(settings.lock_timeout),
         )
@@ -81,6 +82,7 @@ def update(settings: Settings, begun: FirstLook, planned: Planned | None = None,
         )
         if not check_mode:
             private_files.sweep()
+            memory.tidy()
         if settings.repair_only:
             report = whole.repair(check_mode=check_mode)
         else:

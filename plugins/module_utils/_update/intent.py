@@ -15,10 +15,13 @@ from __future__ import annotations
 import contextlib
 import threading
 import typing as t
+import uuid
 from dataclasses import replace
 
 from .._pure import names
+from .._pure.decisions import Target, Workload
 from .._pure.errors import EngineError, UnitError
+from .._pure.holds import is_normal
 from .._pure.intents import Intent, Piece
 from .._pure.records import Snapshot
 from .._pure.slots import occupied
@@ -98,6 +101,48 @@ class Intents:
         # The units are what they are: should this run not come to its end, the next one looks at them.
         with contextlib.suppress(EngineError):
             self._remembered.change(lambda state: state.intending(ended))
+
+
+@contextlib.contextmanager
+def restarting(
+    remembered: Remembered,
+    units: Units,
+    workloads: t.Mapping[str, t.Sequence[Workload]],
+    wanted: t.Mapping[str, str],
+    snapshot: Snapshot,
+) -> t.Iterator[None]:
+    """Say which units are about to be restarted, whose names end where they are; C(wanted) is the image ID for each container.
+
+    A unit that a crash would cost nothing is left out: systemd ends a restart without us. What ends in an exception stays
+    for the next repair.
+
+    Raises:
+        StateError: It cannot be written, so nothing may be restarted.
+    """
+    run, now = uuid.uuid4().hex, remembered.now()
+    tags = {name: image.id for name, image in local_names(snapshot.images).items()}
+    links = units.links(sorted(workloads))
+    members = [Member(unit, ()) for unit in workloads]
+    active = _active_dependents(members, units, links)
+    intents = []
+    for number, (unit, found) in enumerate(workloads.items()):
+        stale = [
+            Change(one, Target(wanted[one.container_id], None, one.resolved_name))
+            for one in found
+            if wanted.get(one.container_id, one.image_id) != one.image_id and is_normal(one.resolved_name)
+        ]
+        if stale or active.get(unit):
+            member = Member(unit, tuple(stale))
+            names_ = [(name, tags.get(name)) for name in _names(member, tags)]
+            pieces = tuple(_piece(change, snapshot) for change in stale)
+            dependents = tuple(sorted(active.get(unit, ())))
+            intents.append(Intent(run, number, now, unit, (unit,), pieces, tuple(names_), dependents, moves=False))
+    if intents:
+        remembered.change(lambda state: state.intending(intents))
+    yield
+    if intents:
+        with contextlib.suppress(EngineError):  # The next repair finds nothing to do.
+            remembered.change(lambda state: state.without_intents([run]))
 
 
 def _piece(change: Change, snapshot: Snapshot) -> Piece:

@@ -18,13 +18,17 @@ from .._pure import names
 from .._pure.decisions import Workload
 from .._pure.errors import MissingLibraryError, StoreError, UnitError
 from .._pure.health import Expected, ExpectedContainer, Failure, job_failure
+from .._pure.platforms import Platform
 from .._pure.reasons import Reason, Status
+from .._pure.records import HostFacts, ImageRecord, Snapshot
+from .._pure.registries import RegistriesConf
 from .._pure.units import UnitFacts
 from .dependents import Dependents
 from .discover import workloads_of
 from .gate import Gate
 from .groups import restarted_by
-from .protocols import Definitions, Processes, Store, Units
+from .intent import restarting
+from .protocols import Definitions, Processes, Remembered, Store, Units
 from .report import unchecked_warning
 
 
@@ -83,13 +87,16 @@ class Restarting:
         units: t.Callable[[], Units],
         definitions: Definitions | None,
         condition: Condition,
+        remembered: Remembered | None = None,
     ) -> None:
         self._store = store
         self._processes = processes
         self._connect = units
         self._definitions = definitions
         self._condition = condition
+        self._remembered = remembered
         self._images: dict[str, set[str]] = {}
+        self._records: dict[str, ImageRecord] = {}
         self.warnings: list[str] = []
 
     def check(self, wanted: t.Sequence[str]) -> list[RestartRow]:
@@ -111,7 +118,8 @@ class Restarting:
         units = self._connect()
         found = {one.unit: one for one in self._look(wanted, units.facts(wanted))}
         chosen = [one for one in found.values() if one.row.restarted]
-        ended = self._restart(chosen, units, gate(units)) if chosen else {}
+        with self._intending(chosen, units):
+            ended = self._restart(chosen, units, gate(units)) if chosen else {}
         facts = units.facts(list(found))
         rows = [ended.get(unit, one.row) for unit, one in found.items()]
         return [replace(row, facts=facts.get(row.unit, row.facts)) for row in rows]
@@ -122,6 +130,7 @@ class Restarting:
         # A unit's containers name the unit itself, whatever alias somebody else calls it by.
         own = {unit: (facts or {}).get(unit, UnitFacts("", "", "", job_running=False)).id or unit for unit in wanted}
         workloads, images = workloads_of(self._store, self._processes, set(own.values()), self._definitions)
+        self._records = images
         self._images = {image.id: set(image.names) for image in images.values()}
         tagged = {name: image.id for image in images.values() for name in image.names}
         found = []
@@ -171,6 +180,17 @@ class Restarting:
         return row
 
     # Doing it.
+
+    def _intending(self, chosen: t.Sequence[_Found], units: Units) -> t.ContextManager[None]:
+        """Have it on the disk what a run that is killed would leave behind."""
+        if self._remembered is None or not chosen:
+            return contextlib.nullcontext()
+        # Only what is held needs the host's own platform, and a restart holds nothing.
+        host = HostFacts((), Platform("linux", "unknown"), RegistriesConf())
+        snapshot = Snapshot((), self._records, host)
+        workloads = {one.unit: one.workloads for one in chosen}
+        wanted = {key: image_id for one in chosen for key, image_id in one.wanted.items()}
+        return restarting(self._remembered, units, workloads, wanted, snapshot)
 
     def _restart(self, chosen: t.Sequence[_Found], units: Units, gate: Gate) -> dict[str, RestartRow]:
         started = time.monotonic()

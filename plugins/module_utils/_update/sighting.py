@@ -104,7 +104,8 @@ class Sight:
     def touched(self, intent: Intent) -> bool:
         """Whether anything shows that the run had begun to move the unit."""
         there = {one.id for one in self.snapshot.containers}
-        return self.names_moved(intent) or not all(piece.container_id in there for piece in intent.pieces)
+        restarted = intent.moves and not all(piece.container_id in there for piece in intent.pieces)
+        return self.names_moved(intent) or restarted
 
 
 def look(intents: t.Sequence[Intent], store: Store, units: Units) -> Sight:

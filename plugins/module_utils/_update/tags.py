@@ -46,14 +46,14 @@ class Tags:
     def resume(self, member: Member, before: t.Mapping[str, str | None], memory: Memory) -> None:
         """Take over what an interrupted run has moved: C(before) is where its names pointed when it began.
 
-        A name that points to neither of the two images was moved by somebody else, and stays; so does one that a hold needs.
+        A name that points to neither of the member's two images was moved by somebody else, and stays; so does one that a hold needs.
         """
         for name, image_id in before.items():
             if image_id is None:
                 self._before.pop(name, None)
             else:
                 self._before[name] = image_id
-        targets = {change.target.name: change.target.id for change in member.changes}
+        given = {change.target.name: (change.target.id, change.workload.image_id, None) for change in member.changes}
         needed = {
             names.rejected(change.target.name, image_id)
             for change in member.changes
@@ -65,7 +65,7 @@ class Tags:
             for name in before
             if (now := self._tags.get(name)) != before[name]
             and name not in needed
-            and (name not in targets or now in (targets[name], None))
+            and (name not in given or now in given[name])
         ]
 
     def moved(self, member: Member) -> bool:

@@ -109,3 +109,15 @@ def test_a_users_state_is_where_xdg_says(monkeypatch: pytest.MonkeyPatch, given:
     assert StateFile()._path == Path("/home/somebody", place, "podfleet-autoupdate", "state.json")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert StateFile()._path == Path("/var/lib/podfleet-autoupdate/state.json")
+
+
+def test_what_a_killed_process_left_unfinished_is_tidied_away(tmp_path: Path) -> None:
+    file = StateFile(tmp_path / "state")
+    file.tidy()
+    assert not (tmp_path / "state").exists()
+    file.change(_hold)
+    (tmp_path / "state" / ".new-state.json-x").write_bytes(b"half")
+    (tmp_path / "state" / ".new-history.jsonl-y").write_bytes(b"half")
+    file.tidy()
+    assert sorted(path.name for path in (tmp_path / "state").iterdir()) == ["state.json", "state.lock"]
+    assert file.read() == State((HOLD,))
