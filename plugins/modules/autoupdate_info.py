@@ -23,7 +23,7 @@ extends_documentation_fragment:
   - podfleet.autoupdate._attributes
   - podfleet.autoupdate._attributes.actiongroup_autoupdate
   - podfleet.autoupdate._attributes.info_module
-  - podfleet.autoupdate._scope
+  - podfleet.autoupdate._scope_all
   - podfleet.autoupdate._selection
 requirements:
   - podman 4.3 or newer on the managed host
@@ -43,6 +43,12 @@ EXAMPLES = r"""
 - name: List what takes part
   podfleet.autoupdate.autoupdate_info:
   register: info
+
+- name: List what takes part of every user's, and who was not looked at
+  podfleet.autoupdate.autoupdate_info:
+    scope: all
+  register: everybody
+  failed_when: everybody.users | rejectattr('looked_at') | rejectattr('reason', 'eq', 'no_manager') | list | length > 0
 
 - name: Name the containers that would never be updated
   ansible.builtin.debug:
@@ -226,21 +232,13 @@ slots:
   contains:
     scope: *scope
     user: *user
-    unit:
-      description: The unit that ran the image.
-      type: str
-      returned: success
-      sample: web.service
+    unit: {description: "The unit that ran the image.", type: str, returned: success, sample: web.service}
     reference:
       description: The reference for which it ran it, normalised.
       type: str
       returned: success
       sample: registry.example.com/shop/web:stable
-    number:
-      description: V(1) is the image that was left last.
-      type: int
-      returned: success
-      sample: 1
+    number: {description: "V(1) is the image that was left last.", type: int, returned: success, sample: 1}
     name:
       description: The name in local storage that keeps the image.
       type: str
@@ -278,27 +276,15 @@ runs:
       type: dict
       returned: success
       sample: {uid: 0, user: root, sudo_user: anna}
-    plan:
-      description: The ID of the plan that it followed; null where it followed none.
-      type: str
-      returned: success
-      sample: null
+    plan: {description: "The ID of the plan that it followed; null where it followed none.", type: str, returned: success, sample: null}
     units:
       description: What became of each unit that was changed or failed.
       type: list
       elements: dict
       returned: success
       contains:
-        unit:
-          description: The unit.
-          type: str
-          returned: success
-          sample: web.service
-        verdict:
-          description: V(updated), V(rolled_back) or V(failed).
-          type: str
-          returned: success
-          sample: rolled_back
+        unit: {description: "The unit.", type: str, returned: success, sample: web.service}
+        verdict: {description: "V(updated), V(rolled_back) or V(failed).", type: str, returned: success, sample: rolled_back}
         reason:
           description: The code that says why; null where there is nothing to explain.
           type: str
@@ -309,16 +295,8 @@ runs:
           type: str
           returned: success
           sample: "the restart of web.service ended as 'failed'; journalctl --unit=web.service says why"
-        job_result:
-          description: What systemd said of the restart onto the new image.
-          type: str
-          returned: success
-          sample: failed
-        seconds:
-          description: From the start of the pull to the verdict.
-          type: float
-          returned: success
-          sample: 3.214
+        job_result: {description: "What systemd said of the restart onto the new image.", type: str, returned: success, sample: failed}
+        seconds: {description: "From the start of the pull to the verdict.", type: float, returned: success, sample: 3.214}
         changes:
           description: The containers, each with C(container), C(image), and C(id) and C(digest) of C(before) and C(after).
           type: list
@@ -329,6 +307,20 @@ runs:
               image: registry.example.com/shop/web:stable
               before: {id: "sha256:9c1b…", digest: "sha256:0f4a…"}
               after: {id: "sha256:9c1b…", digest: "sha256:0f4a…"}
+users:
+  description: Who was looked at, with O(scope=all); the system comes first.
+  returned: success, with O(scope=all)
+  type: list
+  elements: dict
+  contains:
+    scope: *scope
+    user: *user
+    uid: {description: The user's number., type: int, returned: success, sample: 1000}
+    looked_at: {description: Whether a process of theirs answered., type: bool, returned: success, sample: true}
+    reason: {description: "Why not, as a stable code: V(no_manager) where no service manager of theirs runs.", type: str, returned: success, sample: null}
+    error: {description: The same as a sentence., type: str, returned: success, sample: null}
+    plan: {description: As RV(plan) for the user's containers., type: dict, returned: success, sample: null}
+    follows: {description: As RV(follows) for the user's containers., type: str, returned: success, sample: null}
 plan:
   description: The plan that the host was given last and how it ended, without the plan itself; null where there was none.
   returned: success
@@ -371,19 +363,19 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible import arguments, entry
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.inventory import inventory
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.listing import listing
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.scopes import within
 
 
 def main() -> t.NoReturn:
     module = AnsibleModule(
-        argument_spec={**arguments.SCOPE, **arguments.SELECTION, "runs": {"type": "int", "default": 5}},
+        argument_spec={**arguments.SCOPE_ALL, **arguments.SELECTION, "runs": {"type": "int", "default": 5}},
         supports_check_mode=True,
     )
 
     def body() -> dict[str, t.Any]:
         settings = arguments.settings(module.params)
-        return within(settings.user, lambda: inventory(settings, module.params["runs"]).to_result())
+        return within(settings.user, lambda: listing(settings, module.params["runs"]))
 
     entry.run(module, body, libraries=("dbus",))
 

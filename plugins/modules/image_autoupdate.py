@@ -27,7 +27,7 @@ description:
 extends_documentation_fragment:
   - podfleet.autoupdate._attributes
   - podfleet.autoupdate._attributes.actiongroup_autoupdate
-  - podfleet.autoupdate._scope
+  - podfleet.autoupdate._scope_all
   - podfleet.autoupdate._selection
   - podfleet.autoupdate._gate
   - podfleet.autoupdate._admission
@@ -64,6 +64,10 @@ EXAMPLES = r"""
 ---
 - name: Update all containers that take part
   podfleet.autoupdate.image_autoupdate:
+
+- name: Update what every user of the host runs too
+  podfleet.autoupdate.image_autoupdate:
+    scope: all
 
 - name: Update the web servers, but never the database
   podfleet.autoupdate.image_autoupdate:
@@ -138,12 +142,12 @@ updates:
       type: str
       returned: success and failure
       sample: web.service
-    scope:
+    scope: &scope
       description: Whose units these are.
       type: str
       returned: success and failure
       sample: system
-    user:
+    user: &user
       description: The user whose containers these are; null in the scope V(system).
       type: str
       returned: success and failure
@@ -158,11 +162,7 @@ updates:
       type: str
       returned: success and failure
       sample: 3d7c5ef93a1b8d8a3a4b8ab84ba9b4a2d7d55d2f6c2b5d1c26f1a0a9d5e7f001
-    container_name:
-      description: The container's name.
-      type: str
-      returned: success and failure
-      sample: web
+    container_name: {description: "The container's name.", type: str, returned: success and failure, sample: web}
     image:
       description: The image argument that created the container.
       type: str
@@ -206,11 +206,7 @@ updates:
       type: str
       returned: success and failure
       sample: null
-    error:
-      description: A sentence that says what went wrong.
-      type: str
-      returned: success and failure
-      sample: null
+    error: {description: "A sentence that says what went wrong.", type: str, returned: success and failure, sample: null}
     before:
       description: The image that ran when the run began.
       type: dict
@@ -243,11 +239,7 @@ updates:
           type: str
           returned: success and failure
           sample: sha256:1b5c9e93b2c1d5f6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b5
-    job_result:
-      description: What systemd said of the restart onto the new image.
-      type: str
-      returned: success and failure
-      sample: done
+    job_result: {description: "What systemd said of the restart onto the new image.", type: str, returned: success and failure, sample: done}
     duration:
       description: Seconds from the start of the pull to the verdict; null where nothing was moved.
       type: float
@@ -268,6 +260,8 @@ repaired:
   type: list
   elements: dict
   contains:
+    scope: *scope
+    user: *user
     unit:
       description: The unit that was to be restarted.
       type: str
@@ -285,37 +279,33 @@ repaired:
       type: str
       returned: success and failure
       sample: null
+users:
+  description: Who was looked at, with O(scope=all); the system comes first. A user who should have been and was not makes the task fail.
+  returned: success and failure, with O(scope=all)
+  type: list
+  elements: dict
+  contains:
+    scope: *scope
+    user: *user
+    uid: {description: The user's number., type: int, returned: success and failure, sample: 1000}
+    looked_at: {description: Whether a process of theirs answered., type: bool, returned: success and failure, sample: true}
+    reason:
+      description: Why not, as a stable code; V(no_manager) where no service manager of theirs runs, which is no failure.
+      type: str
+      returned: success and failure
+      sample: null
+    error: {description: The same as a sentence., type: str, returned: success and failure, sample: null}
 registries:
   description: What each registry was asked for.
   returned: success and failure
   type: list
   elements: dict
   contains:
-    registry:
-      description: Host and port.
-      type: str
-      returned: success and failure
-      sample: registry.example.com
-    requests:
-      description: All HTTP requests, those to a token service included.
-      type: int
-      returned: success and failure
-      sample: 4
-    manifest_gets:
-      description: How many of them count against a pull limit.
-      type: int
-      returned: success and failure
-      sample: 0
-    bytes:
-      description: Bytes of all bodies.
-      type: int
-      returned: success and failure
-      sample: 0
-    retries:
-      description: How many requests were repeated.
-      type: int
-      returned: success and failure
-      sample: 0
+    registry: {description: "Host and port.", type: str, returned: success and failure, sample: registry.example.com}
+    requests: {description: "All HTTP requests, those to a token service included.", type: int, returned: success and failure, sample: 4}
+    manifest_gets: {description: "How many of them count against a pull limit.", type: int, returned: success and failure, sample: 0}
+    bytes: {description: "Bytes of all bodies.", type: int, returned: success and failure, sample: 0}
+    retries: {description: "How many requests were repeated.", type: int, returned: success and failure, sample: 0}
     rate_limit:
       description: C(limit), C(remaining), C(window) in seconds, and C(source), where the registry reports them.
       type: dict
@@ -366,7 +356,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.scopes
 def main() -> t.NoReturn:
     module = AnsibleModule(
         argument_spec={
-            **arguments.SCOPE,
+            **arguments.SCOPE_ALL,
             **arguments.SELECTION,
             **arguments.GATE,
             **arguments.ADMISSION,

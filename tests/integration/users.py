@@ -14,11 +14,11 @@ from typing import Any
 from lablib.host import Host
 
 USER = "it-shop"
-_AWAY = f"""loginctl disable-linger {USER}
-systemctl kill --signal=KILL user@$(id -u {USER}).service
-systemctl stop user@$(id -u {USER}).service
-pkill -KILL -u {USER}
-userdel --force --remove {USER}
+_AWAY = """loginctl disable-linger {name}
+systemctl kill --signal=KILL user@$(id -u {name}).service
+systemctl stop user@$(id -u {name}).service
+pkill -KILL -u {name}
+userdel --force --remove {name}
 systemctl daemon-reload
 true
 """
@@ -48,18 +48,19 @@ class User:
 
     host: Host
     uid: int
+    name: str = USER
 
     def run(self, *argv: str, check: bool = True, timeout: float = 60) -> str:
         """A command of the user's, as in a login."""
-        environment = {"XDG_RUNTIME_DIR": f"/run/user/{self.uid}", "HOME": f"/home/{USER}"}
-        return self.host.run(argv, check=check, user=USER, env=environment, timeout=timeout).stdout
+        environment = {"XDG_RUNTIME_DIR": f"/run/user/{self.uid}", "HOME": f"/home/{self.name}"}
+        return self.host.run(argv, check=check, user=self.name, env=environment, timeout=timeout).stdout
 
     def deploy(self, name: str, image: str, *, policy: str = "registry", arguments: str = "", options: str = "") -> str:
         """A unit of theirs, started."""
         text = _UNIT.format(name=name, image=image, policy=policy, arguments=arguments, options=options)
-        path = f"/home/{USER}/.config/systemd/user/{name}.service"
+        path = f"/home/{self.name}/.config/systemd/user/{name}.service"
         self.host.write(path, text)
-        self.host.run(["chown", "-R", f"{USER}:", f"/home/{USER}/.config"])
+        self.host.run(["chown", "-R", f"{self.name}:", f"/home/{self.name}/.config"])
         self.run("podman", "pull", "--quiet", image)
         self.run("systemctl", "--user", "daemon-reload")
         self.run("systemctl", "--user", "start", f"{name}.service")
@@ -81,17 +82,25 @@ class User:
 
 
 @contextlib.contextmanager
-def lingering(host: Host) -> Iterator[User]:
+def lingering(host: Host, name: str = USER) -> Iterator[User]:
     """A fresh user whose manager runs; gone afterwards."""
-    host.run(["sh", "-c", _AWAY], check=False)
-    host.run(["useradd", "--create-home", USER])
-    uid = int(host.run(["id", "-u", USER]).stdout)
-    for name, text in _STAY.items() if host.distro == "bookworm" else ():
-        host.write(f"/home/{USER}/.config/{name}", text)
-    host.run(["chown", "-R", f"{USER}:", f"/home/{USER}"])
-    host.run(["loginctl", "enable-linger", USER])
-    host.run(["sh", "-c", f"for i in $(seq 100); do test -S /run/user/{uid}/bus && exit; sleep 0.1; done; exit 1"])
+    with staying_away(host, name) as user:
+        for path, text in _STAY.items() if host.distro == "bookworm" else ():
+            host.write(f"/home/{name}/.config/{path}", text)
+        host.run(["chown", "-R", f"{name}:", f"/home/{name}"])
+        host.run(["loginctl", "enable-linger", name])
+        bus = f"/run/user/{user.uid}/bus"
+        host.run(["sh", "-c", f"for i in $(seq 100); do test -S {bus} && exit; sleep 0.1; done; exit 1"])
+        yield user
+
+
+@contextlib.contextmanager
+def staying_away(host: Host, name: str) -> Iterator[User]:
+    """A fresh user who never logs in; gone afterwards."""
+    away = ["sh", "-c", _AWAY.format(name=name)]
+    host.run(away, check=False)
+    host.run(["useradd", "--create-home", name])
     try:
-        yield User(host, uid)
+        yield User(host, int(host.run(["id", "-u", name]).stdout), name)
     finally:
-        host.run(["sh", "-c", _AWAY], check=False)
+        host.run(away, check=False)

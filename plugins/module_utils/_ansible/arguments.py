@@ -24,6 +24,12 @@ SCOPE: dict[str, t.Any] = {
     "user": {"type": "str"},
 }
 
+#: Twin: doc_fragments/_scope_all.py.
+SCOPE_ALL: dict[str, t.Any] = {
+    "scope": {"type": "str", "choices": ["system", "user", "all"], "default": "system"},
+    "user": {"type": "str"},
+}
+
 #: Twin: doc_fragments/_selection.py.
 SELECTION: dict[str, t.Any] = {
     "only": {"type": "list", "elements": "str", "default": []},
@@ -211,6 +217,7 @@ def settings(params: t.Mapping[str, t.Any]) -> Settings:
     given = {name: params[name] for name in _SAME if name in params}
     return Settings(
         user=scopes.user_of(params["scope"], params["user"]),
+        everyone=params["scope"] == "all",
         only=tuple(params["only"]),
         exclude=tuple(params["exclude"]),
         policies=frozenset(map(Policy, params["policies"])),

@@ -4,27 +4,19 @@
 #
 # This file is private to the collection: it may change or go in any release.
 
-"""Other users: what is theirs is touched by a child process that is them, never by root."""
+"""The users of the host, and whose service manager runs."""
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
-import signal
-import traceback
-import typing as t
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._pure.errors import EngineError, InputError, MissingLibraryError
-from .._pure.reasons import Reason
-
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_READ = 65536
-_MOST_FRAMES = 20
-#: What a task sets by C(environment) for registries: it is meant for whoever asks them.
-_PASSED_ON = ("http_proxy", "https_proxy", "no_proxy", "registry_auth_file", "docker_config")
+_LONGEST_UID = len(str(2**32))
+#: More users with containers than any host has; each costs a process.
+_MOST = 1000
 
 
 @dataclass(frozen=True)
@@ -74,103 +66,44 @@ def has_subordinate_ids(account: Account) -> bool:
     return True
 
 
-def run_as(account: Account, body: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
-    """Run C(body) as the user, in a process of its own, and hand on what it returns (JSON) or raises.
+def with_containers(root: Path = Path("/")) -> list[Account]:
+    """The users who may have containers, root not among them, by name: whose manager runs, who linger, or who have
+    subordinate IDs. Users of a directory service are there once their manager runs."""
+    found = [_by_uid(name) for name in _names(root / "run/user")]
+    found += [find(name) for name in _names(root / "var/lib/systemd/linger")]
+    found += [_by_uid(name) or find(name) for name in _first_words(root / "etc/subuid")]
+    by_uid = {one.uid: one for one in found if one is not None and one.uid != 0}
+    return sorted(by_uid.values(), key=lambda one: one.name)[:_MOST]
 
-    Raises:
-        InputError, EngineError, MissingLibraryError: What the body raised.
-        OSError: The process ended without an answer.
-    """
-    if account.uid == os.geteuid():
-        return body()
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:  # pragma: no cover - another process
-        os.close(reader)
-        _be(account, writer, body)
-    os.close(writer)
+
+def has_manager(account: Account) -> bool:
+    """Whether the user's service manager runs: it answers there. Nothing of theirs is followed or opened."""
     try:
-        answer = _read(reader)
-    finally:
-        os.close(reader)
-        _end(child)
-    return _opened(answer)
+        return stat.S_ISSOCK(os.lstat(f"{account.runtime_folder}/systemd/private").st_mode)
+    except OSError:
+        return False
 
 
-def _be(account: Account, writer: int, body: t.Callable[[], dict[str, t.Any]]) -> t.NoReturn:  # pragma: no cover
-    """The child's whole life. It never returns, whatever happens: the parent's work is not its own."""
+def _by_uid(text: str) -> Account | None:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_UID):
+        return None
     try:
-        answer = _answer(account, body)
-        with os.fdopen(writer, "w", encoding="utf-8") as pipe:
-            json.dump(answer, pipe)
-    finally:  # Also where nobody listens any more.
-        os._exit(0)
+        entry = pwd.getpwuid(int(text))
+    except (KeyError, OverflowError):
+        return None
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir)
 
 
-def _answer(account: Account, body: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:  # pragma: no cover
+def _names(folder: Path) -> list[str]:
     try:
-        _become(account)
-        return {"result": body()}
-    except InputError as error:
-        return {"input": str(error)}
-    except EngineError as error:
-        return {"engine": str(error), "reason": error.reason.value}
-    except MissingLibraryError as error:
-        return {"library": error.library, "traceback": error.traceback}
-    except BaseException as error:  # noqa: BLE001 (the parent reports it)
-        # Without the lines of source: they are root's, and trying to read them may fail in its own ways.
-        frames = list(traceback.walk_tb(error.__traceback__))[-_MOST_FRAMES:]
-        places = [f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_name}" for frame, line in frames]
-        return {"crash": "\n".join([*places, repr(error)])}
+        return sorted(one.name for one in folder.iterdir())
+    except OSError:
+        return []
 
 
-def _become(account: Account) -> None:  # pragma: no cover
-    os.initgroups(account.name, account.gid)
-    os.setresgid(account.gid, account.gid, account.gid)
-    os.setresuid(account.uid, account.uid, account.uid)
-    passed_on = {name: value for name, value in os.environ.items() if name.lower() in _PASSED_ON}
-    os.environ.clear()
-    os.environ.update(
-        passed_on,
-        HOME=account.home,
-        USER=account.name,
-        LOGNAME=account.name,
-        PATH=_PATH,
-        XDG_RUNTIME_DIR=account.runtime_folder,
-    )
-    os.chdir(account.home if os.access(account.home, os.X_OK) else "/")
-    os.umask(0o022)
-
-
-def _read(descriptor: int) -> bytes:
-    parts: list[bytes] = []
-    while True:
-        part = os.read(descriptor, _READ)
-        if not part:
-            return b"".join(parts)
-        parts.append(part)
-
-
-def _end(child: int) -> None:
-    """The child has answered, or is not waited for any longer."""
-    ended, _status = os.waitpid(child, os.WNOHANG)
-    if not ended:
-        os.kill(child, signal.SIGTERM)
-        os.waitpid(child, 0)
-
-
-def _opened(answer: bytes) -> dict[str, t.Any]:
+def _first_words(path: Path) -> list[str]:
     try:
-        told: dict[str, t.Any] = json.loads(answer)
-    except ValueError:
-        raise OSError("the process that acts for the user ended without an answer") from None
-    if "result" in told:
-        result: dict[str, t.Any] = told["result"]
-        return result
-    if "input" in told:
-        raise InputError(told["input"])
-    if "engine" in told:
-        raise EngineError(told["engine"], next(one for one in Reason if one.value == told["reason"]))
-    if "library" in told:
-        raise MissingLibraryError(told["library"], told["traceback"])
-    raise OSError(told["crash"])
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    return [line.partition(":")[0] for line in lines if ":" in line]

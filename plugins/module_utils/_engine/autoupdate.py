@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
 
 
 def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
-    """Run the whole flow over the containers of the system or of a user; in check mode only say what it would do.
+    """Run the whole flow over the containers of the system, of a user, or of everybody; in check mode only say what it would do.
 
     Raises:
         InputError: A setting is unusable.
@@ -31,6 +31,13 @@ def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
     """
     must_be_owner(settings)
     must_be_usable(settings)
+    if settings.everyone:
+        from .everyone import update_everyone  # noqa: PLC0415 (where it is asked for)
+
+        def run(own: Settings, may_have_containers: bool) -> dict[str, t.Any]:
+            return autoupdate(own, check_mode=check_mode).to_result(()) if may_have_containers else {}
+
+        return update_everyone(settings, run, check_mode=check_mode)
     plan = _planned(settings)
     with alone(settings.caller, settings.lock_timeout, changes=not check_mode):
         begun = FirstLook()

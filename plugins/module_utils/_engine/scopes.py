@@ -15,22 +15,22 @@ import pkgutil
 import sys
 import typing as t
 
-from .._edges import accounts
+from .._edges import accounts, acting
 from .._pure.errors import InputError
-from .settings import SYSTEM_NEEDS_ROOT
+from .settings import ALL_NEEDS_ROOT, SYSTEM_NEEDS_ROOT
 
 
 def user_of(scope: str, user: str | None) -> str | None:
-    """The user whose units are meant, None for the system's.
+    """The user whose units are meant, None for the system's or everybody's.
 
     Raises:
         InputError: The parameters do not go together, there is no such user, or this process may not act for them.
     """
-    if scope == "system":
+    if scope in ("system", "all"):
         if user is not None:
             raise InputError("user says whose units are meant in scope user; add scope: user, or leave it out")
         if os.geteuid() != 0:
-            raise InputError(SYSTEM_NEEDS_ROOT)
+            raise InputError(SYSTEM_NEEDS_ROOT if scope == "system" else ALL_NEEDS_ROOT)
         return None
     account = accounts.current() if user is None else accounts.find(user)
     if account is None:
@@ -64,11 +64,11 @@ def within(user: str | None, body: t.Callable[[], dict[str, t.Any]]) -> dict[str
         os.environ.update(XDG_RUNTIME_DIR=account.runtime_folder, HOME=account.home)
         os.environ.pop("DBUS_SESSION_BUS_ADDRESS", None)
     else:
-        _import_from_archive()
-    return accounts.run_as(account, body)
+        import_from_archive()
+    return acting.run_as(account, body)
 
 
-def _import_from_archive() -> None:
+def import_from_archive() -> None:
     """Import what there is of this engine, where it came as an archive: Ansible's is root's, and nobody else can open it.
 
     From folders, which everybody may read, nothing is imported here.

@@ -30,6 +30,7 @@ LONGEST_SETTLE = 3600
 LOCK_SECONDS = 120.0
 PATIENT_LOCK_SECONDS = 300.0
 SYSTEM_NEEDS_ROOT = "scope system means root's containers: run as root, in Ansible with become: true"
+ALL_NEEDS_ROOT = "scope all means everybody's containers: run as root, in Ansible with become: true"
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,11 @@ class Settings:
     told of this one.
 
     C(user) is the user whose units they are; None for the system's. The process that runs must be that user's, or root's.
+    C(everyone) means the system's and every user's; C(limit) and C(max_failures) then count for each by itself.
     """
 
     user: str | None = None
+    everyone: bool = False
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     policies: frozenset[Policy] = frozenset(Policy)

@@ -7,7 +7,7 @@
 """The engine on its own, as a host's timer runs it: a file of settings in, lines for the journal out, an exit status.
 
 No Ansible is there. Started as C(engine.pyz FILE), or with the options of L(EngineWords) before the file. As root it
-updates the system's containers, as anybody else their own.
+updates the system's containers, with C(--scope all) every user's too, and as anybody else their own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .._pure.errors import EngineError, InputError, MissingLibraryError
 from .._pure.policies import Policy
 from .._pure.reasons import Status
 from .autoupdate import autoupdate
-from .settings import PATIENT_LOCK_SECONDS, Access, Settings
+from .settings import ALL_NEEDS_ROOT, PATIENT_LOCK_SECONDS, Access, Settings
 
 if t.TYPE_CHECKING:
     from .._update.report import Report
@@ -35,9 +35,11 @@ if t.TYPE_CHECKING:
 DONE, FAILED, UNABLE, MISCONFIGURED = 0, 1, 2, 78
 #: Credentials are for files; holds, the way back and other people's containers are for somebody who watches.
 _NOT_FOR_A_TIMER = (
-    "access", "holds", "lift_holds", "back", "scope", "user", "caller", "repair_only",
+    "access", "holds", "lift_holds", "back", "everyone", "user", "caller", "repair_only",
     "plan", "plan_host", "allow_follower", "stage", "bad_images",
 )  # fmt: skip
+#: Words that say yes or no to a setting of another name or kind.
+_EITHER = {"prune": ("prune", "replaced", "none"), "scope": ("everyone", "all", "system")}
 _KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 _LIBRARIES = ("dbus", "requests")
 _LONGEST = 1024 * 1024
@@ -64,8 +66,8 @@ def main(words: t.Sequence[str], say: t.Callable[[str], None]) -> int:
         _must_be_possible(wanted, asked.path)
         if asked.validate:
             return DONE
-        user = accounts.current().name if os.geteuid() else None
-        report = autoupdate(replace(wanted.settings, user=user, repair_only=asked.repair), check_mode=False)
+        settings = _of_whom(wanted.settings, asked.scope)
+        report = autoupdate(replace(settings, repair_only=asked.repair), check_mode=False)
     except InputError as error:
         say(f"{_ERROR}{error}")
         return MISCONFIGURED
@@ -81,6 +83,14 @@ def main(words: t.Sequence[str], say: t.Callable[[str], None]) -> int:
 def _must_be_possible(wanted: TimerSettings, where: str) -> None:
     if wanted.follow == PLAN:
         raise InputError(f"{where}: follow may be {REGISTRY} only, as yet")
+
+
+def _of_whom(settings: Settings, scope: str) -> Settings:
+    user = accounts.current().name if os.geteuid() else None
+    everyone = settings.everyone or scope == "all"
+    if everyone and user is not None:
+        raise InputError(ALL_NEEDS_ROOT)
+    return replace(settings, user=user, everyone=everyone)
 
 
 def parse_settings(body: bytes, where: str) -> TimerSettings:
@@ -108,14 +118,15 @@ def parse_settings(body: bytes, where: str) -> TimerSettings:
             fail_on = frozenset(_words(where, name, value, {one.value for one in Status}))
         elif name == "policies":
             given[name] = frozenset(map(Policy, _words(where, name, value, {one.value for one in Policy})))
-        elif name == "prune":
-            given[name] = _words(where, name, [value], ("replaced", "none")) == ["replaced"]
+        elif name in _EITHER:
+            field, yes, no = _EITHER[name]
+            given[field] = _words(where, name, [value], (yes, no)) == [yes]
         elif name in access:
             reach[name] = _like(where, name, value, access[name])
         elif name in known:
             given[name] = _like(where, name, value, known[name])
         else:
-            names = ", ".join(sorted([*known, *access, "fail_on", "follow"]))
+            names = ", ".join(sorted([*known, *access, "fail_on", "follow", "scope"]))
             raise InputError(f"{where}: there is no setting {name[:64]!r}; there are {names}")
     usual = Settings(access=Access(**reach), lock_timeout=PATIENT_LOCK_SECONDS, caller="the host's own engine")
     return TimerSettings(replace(usual, **given), fail_on, follow)

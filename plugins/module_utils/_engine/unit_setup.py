@@ -12,7 +12,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 
-from .._edges import accounts, process
+from .._edges import accounts, acting, process
 from .._edges.unit_checks import UnitChecker, quadlet_generator
 from .._edges.unit_folders import UnitFolders
 from .._edges.unit_manager import UnitManager
@@ -72,7 +72,7 @@ def set_up(settings: SetupSettings) -> dict[str, t.Any]:
         if not settings.check:
             raise InputError(text)
         warned.append(text)
-    return accounts.run_as(account, lambda: _result(settings, folders, version, user=user, warned=warned))
+    return acting.run_as(account, lambda: _result(settings, folders, version, user=user, warned=warned))
 
 
 def _account(settings: SetupSettings) -> accounts.Account | None:

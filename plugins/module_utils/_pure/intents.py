@@ -96,6 +96,8 @@ class Repaired:
     unit: str
     did: str
     error: str | None = None
+    #: Whose unit it is, where a report is about several users.
+    user: str | None = None
 
 
 def read_intent(entry: t.Mapping[str, t.Any]) -> Intent | None:

@@ -231,6 +231,16 @@ class Reason(_Code):
         "The file in which this collection remembers holds is damaged, or was written by a newer release. The message"
         " names it. Restore it, use that release, or remove it if no hold is needed.",
     )
+    # Whose containers could not be looked at, with scope all.
+    NO_MANAGER = (
+        "no_manager",
+        "The user has no running service manager, so no unit of theirs runs. Let them linger (loginctl enable-linger) if"
+        " some should.",
+    )
+    NO_ANSWER = (
+        "no_answer",
+        "The process that acts for the user was stopped or killed, took too long, or ended without a usable answer.",
+    )
     NO_JOURNAL = (
         "no_journal",
         "The journal took no entry of what was done; the history file has it. See systemctl status systemd-journald.",

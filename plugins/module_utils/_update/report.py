@@ -20,6 +20,9 @@ from .._pure.reasons import PODMAN_UPDATED, Reason, Status
 from .._pure.tables import table
 from .._pure.texts import printable, shortened
 
+if t.TYPE_CHECKING:
+    from .everyone import Looked
+
 #: A column of full digests would be wider than any terminal.
 _DIGEST = re.compile(r"(@sha256:[a-f0-9]{12})[a-f0-9]{52}")
 _SHORT_ID = len("sha256:") + 12
@@ -41,12 +44,14 @@ class Row:
     changed: bool
     job_result: str | None = None
     duration: float | None = None
+    #: Whose container it is, where a report is about several users.
+    user: str | None = None
 
     def to_result(self, user: str | None = None) -> dict[str, t.Any]:
         """The row as the modules return it, for the units of the system or of a user."""
         workload, finding = self.workload, self.finding
         return {
-            **identity(workload, user),
+            **identity(workload, user or self.user),
             "status": finding.status.value,
             "changed": self.changed,
             "podman_updated": PODMAN_UPDATED[finding.status],
@@ -63,8 +68,7 @@ def identity(workload: Workload, user: str | None) -> dict[str, t.Any]:
     """The keys that say which container a row is about; every module uses the same."""
     return {
         "unit": shortened(workload.unit) if workload.unit else workload.unit,
-        "scope": "user" if user else "system",
-        "user": user,
+        **_whose(user),
         "container": f"{workload.container_id[:12]} ({workload.container_name})",
         "container_id": workload.container_id,
         "container_name": workload.container_name,
@@ -92,6 +96,8 @@ class Report:
     #: The ID of the plan that was followed, and how it ended; in check mode it does not end.
     plan: str | None = None
     plan_verdict: str | None = None
+    #: Whose containers were looked at, where a run is about everybody's.
+    users: tuple[Looked, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -101,8 +107,8 @@ class Report:
 
     @property
     def broken(self) -> bool:
-        """Whether a repair went wrong."""
-        return any(one.error is not None for one in self.repaired)
+        """Whether a repair went wrong, or somebody's containers could not be looked at."""
+        return any(one.error is not None for one in self.repaired) or any(one.failed for one in self.users)
 
     def count(self, status: Status) -> int:
         """How many rows have the status."""
@@ -116,11 +122,11 @@ class Report:
             "changed": self.changed,
             "updates": [row.to_result(self.user) for row in self.rows],
             "summary": {status.value: self.count(status) for status in Status},
-            "repaired": [asdict(one) for one in self.repaired],
+            "repaired": [{**asdict(one), **_whose(one.user or self.user)} for one in self.repaired],
             "registries": [asdict(usage) for usage in self.registries],
             "plan": self.plan,
             "plan_verdict": self.plan_verdict,
-            "table": table(_COLUMNS, [_cells(row) for row in self.rows]),
+            "table": self._table(),
             "diff": {
                 "before_header": "images that run",
                 "after_header": "images that would run" if self.check_mode else "images that run now",
@@ -128,22 +134,33 @@ class Report:
                 "after": self._side(lambda row: row.after),
             },
             "msg": self.sentence(),
+            **({"users": [one.to_result() for one in self.users]} if self.users else {}),
         }
 
     def sentence(self) -> str:
-        """The run in one sentence; what was repaired comes before."""
-        return " ".join(filter(None, (self._repairs(), self._run())))
+        """The run in one sentence; what was repaired comes before, and who could not be looked at behind."""
+        return " ".join(filter(None, (self._repairs(), self._run(), self._unseen())))
 
     def _repairs(self) -> str:
         if not self.repaired:
             return "No earlier run was interrupted." if self.repair_only else ""
         told = [
-            f"{printable(one.unit)}: {one.did}{f', but {printable(one.error)}' if one.error else ''}"
+            f"{_of(one.user, one.unit)}: {one.did}{f', but {printable(one.error)}' if one.error else ''}"
             for one in self.repaired[:_MOST_CULPRITS]
         ]
         if len(self.repaired) > len(told):
             told.append(f"and {len(self.repaired) - len(told)} more")
         return f"An earlier run was interrupted ({', '.join(told)})."
+
+    def _unseen(self) -> str:
+        told = [printable(f"{one.user or 'the system'}: {one.error}") for one in self.users if one.failed]
+        more = [f"and {len(told) - _MOST_CULPRITS} more"] if len(told) > _MOST_CULPRITS else []
+        return f"Not looked at: {'; '.join([*told[:_MOST_CULPRITS], *more])}." if told else ""
+
+    def _table(self) -> list[str]:
+        if not self.users:
+            return table(_COLUMNS, [_cells(row) for row in self.rows])
+        return table(("USER", *_COLUMNS), [(printable(row.user or "-"), *_cells(row)) for row in self.rows])
 
     def _run(self) -> str:
         if self.repair_only:
@@ -162,7 +179,10 @@ class Report:
         if status not in _WORTH_NAMING:
             return ""
         rows = [row for row in self.rows if row.finding.status is status]
-        named = [f"{_who(row.workload)}: {_code(row)}" for row in rows[:_MOST_CULPRITS]]
+        named = [
+            f"{_of(row.user, row.workload.unit or row.workload.container_name)}: {_code(row)}"
+            for row in rows[:_MOST_CULPRITS]
+        ]
         if len(rows) > len(named):
             named.append(f"and {len(rows) - len(named)} more")
         return f" ({', '.join(named)})"
@@ -173,7 +193,9 @@ class Report:
             if row.changed and row.before != row.after:
                 identity_, digest = content(row)
                 lines += [
-                    printable(f"{row.workload.unit} {row.workload.container_name} {row.workload.image}"),
+                    printable(
+                        f"{_of(row.user, row.workload.unit or row.workload.container_name)} {row.workload.container_name} {row.workload.image}"
+                    ),
                     f"  id: {identity_ or 'known after the pull'}",
                     f"  digest: {digest}",
                 ]
@@ -209,6 +231,14 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _who(workload: Workload) -> str:
     return printable(workload.unit or workload.container_name)
+
+
+def _of(user: str | None, unit: str) -> str:
+    return printable(f"{user}: {unit}" if user else unit)
+
+
+def _whose(user: str | None) -> dict[str, t.Any]:
+    return {"scope": "user" if user else "system", "user": user}
 
 
 def _code(row: Row) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import typing as t
 
@@ -146,3 +147,21 @@ def test_what_the_engine_refuses_is_told(file: pathlib.Path, monkeypatch: pytest
     monkeypatch.setattr(unattended, "autoupdate", refuse)
     assert unattended.main([str(file)], said.append) == unattended.MISCONFIGURED
     assert said == ["<3>parallel must be between 1 and 100, not 0"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look after everybody")
+def test_everybodys_containers_are_asked_for_by_the_file_or_by_an_option() -> None:
+    by_file = unattended.parse_settings(b'{"scope": "all"}', "file").settings
+    assert by_file.everyone
+    for settings, scope in ((by_file, "system"), (Settings(), "all")):
+        found = unattended._of_whom(settings, scope)
+        assert (found.everyone, found.user) == (True, None)
+    assert not unattended._of_whom(Settings(), "system").everyone
+    with pytest.raises(InputError, match="scope may have all, system"):
+        unattended.parse_settings(b'{"scope": "user"}', "file")
+
+
+def test_only_root_may_look_after_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1)
+    with pytest.raises(InputError, match="run as root"):
+        unattended._of_whom(Settings(), "all")

@@ -24,6 +24,13 @@ def test_an_option_may_stand_before_the_file_or_after_it(words: list[str]) -> No
     assert read_words(words) == EngineWords("timer.json", validate=True)
 
 
+@pytest.mark.parametrize("words", [["--scope=all", "timer.json"], ["timer.json", "--scope", "all"]])
+def test_everybodys_containers_are_asked_for(words: list[str]) -> None:
+    assert read_words(words) == EngineWords("timer.json", scope="all")
+    with pytest.raises(InputError, match="--scope may be all, system, not 'some'"):
+        read_words(["--scope", "some", "timer.json"])
+
+
 @pytest.mark.parametrize(
     "words",
     [[], [""], ["--validate"], ["--other", "file"], ["-v", "file"], ["a", "b"], ["--validate=yes", "a"], ["a" * 5000]],
