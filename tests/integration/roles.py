@@ -102,9 +102,9 @@ def units(ansible: Ansible, host: Host, entries: Sequence[Mapping[str, Any]], *o
 
 
 _WIPE = """if [ -e /etc/systemd/system/podfleet-autoupdate.timer ]; then
-    systemctl disable --now podfleet-autoupdate.timer > /dev/null 2>&1
+    systemctl disable --now podfleet-autoupdate.timer podfleet-autoupdate-recovery.service > /dev/null 2>&1
 fi
-rm -rf /etc/systemd/system/podfleet-autoupdate.* /usr/local/lib/podfleet-autoupdate \\
+rm -rf /etc/systemd/system/podfleet-autoupdate* /usr/local/lib/podfleet-autoupdate \\
     /etc/podfleet-autoupdate/timer.json /etc/podfleet-autoupdate/replaced-units /etc/podfleet-autoupdate/users \\
     /etc/systemd/system/podman-auto-update.*.d/podfleet-autoupdate.conf
 marker='^# Managed by podfleet.autoupdate.container_units'

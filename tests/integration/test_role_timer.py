@@ -21,8 +21,10 @@ from roles import Play, play
 _ENGINE = "/usr/local/lib/podfleet-autoupdate/engine.pyz"
 _SETTINGS = "/etc/podfleet-autoupdate/timer.json"
 _UNIT = "podfleet-autoupdate"
+_STATE = "/var/lib/podfleet-autoupdate/state.json"
 _QUICK = {"exclude": ["it-other"], "settle": 0}
-_FILES = [_ENGINE, _SETTINGS, f"/etc/systemd/system/{_UNIT}.service", f"/etc/systemd/system/{_UNIT}.timer"]
+_UNITS = [f"{_UNIT}.service", f"{_UNIT}-recovery.service", f"{_UNIT}.timer"]
+_FILES = [_ENGINE, _SETTINGS, *(f"/etc/systemd/system/{name}" for name in _UNITS)]
 
 
 def _timer(ansible: Ansible, host: Host, *options: str, **variables: Any) -> Play:
@@ -68,6 +70,34 @@ def test_the_host_updates_itself_and_comes_back_from_a_broken_image(host: Host, 
     assert state == "ExecMainStatus=1"
     said = host.run(["journalctl", "--quiet", "--output=cat", f"--unit={_UNIT}.service"]).stdout
     assert "1 rolled_back (it-self.service:" in said
+
+
+def test_a_run_that_a_reboot_interrupted_is_finished_or_undone_at_boot(
+    host: Host, ansible: Ansible, push: Push
+) -> None:
+    old = push("cut", kind=Kind.STUBBORN)  # Its stop takes ten seconds, in which the run can be interrupted.
+    deploy(host, "it-cut", image=old.reference)
+    host.run(["systemctl", "enable", "it-cut.service"])
+    _timer(ansible, host, settings={"settle": 0}, persistent=False).succeeded()
+    new = push("cut", version="2", kind=Kind.STUBBORN)
+    host.run(["systemctl", "start", "--no-block", f"{_UNIT}.service"])
+    host.run(["sh", "-c", f"for i in $(seq 600); do grep -q it-cut.service {_STATE} && exit; sleep 0.05; done; exit 1"])
+
+    host.restart()
+
+    recovery = f"{_UNIT}-recovery.service"
+    wait = f"for i in $(seq 240); do test $(systemctl show -P ActiveState {recovery}) = inactive && exit; sleep 0.5; done; exit 1"
+    host.run(["sh", "-c", wait], timeout=150)
+    shown = host.run(["systemctl", "show", "--property=Result,ExecMainStatus,ConditionResult", recovery]).stdout
+    assert sorted(shown.split()) == ["ConditionResult=yes", "ExecMainStatus=0", "Result=success"]
+    said = host.run(["journalctl", "--quiet", "--output=cat", f"--unit={recovery}"]).stdout
+    assert "An earlier run was interrupted (it-cut.service: " in said
+    assert json.loads(host.read(_STATE))["intents"] == []
+    runs = look(host).runs("it-cut")
+    assert runs in (id_of(old), id_of(new))
+    assert host.run(["podman", "image", "inspect", "--format={{.Id}}", new.reference]).stdout.strip() == runs[7:]
+    order = host.run(["systemctl", "show", "--value", "--property=Before", recovery]).stdout.split()
+    assert f"{_UNIT}.service" in order
 
 
 def test_a_changed_schedule_restarts_no_container(host: Host, ansible: Ansible, push: Push) -> None:

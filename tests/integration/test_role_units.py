@@ -249,6 +249,20 @@ def test_a_check_on_a_bare_host_is_complete(host: Host, ansible: Ansible, push: 
     assert "podman is not installed on this host" in failure
 
 
+@pytest.mark.parametrize("distro", ["bookworm"])
+def test_a_podman_that_is_too_old_is_refused(host: Host, ansible: Ansible) -> None:
+    variables = {"container_units_install": False}
+    with _without_podman(host):
+        missing = play(ansible, host, variables, entry="prerequisites").failed()
+        host.write("/usr/bin/podman", "#!/bin/sh\necho podman version 4.2.1\n")
+        host.run(["chmod", "755", "/usr/bin/podman"])
+        old = play(ansible, host, variables, entry="prerequisites", options=["--check"]).failed()
+
+    assert "podman is not installed; 4.3 or newer is needed" in missing
+    assert "podman 4.2.1 is too old; 4.3 or newer is needed" in old
+    assert play(ansible, host, variables, entry="prerequisites").succeeded().changed == 0
+
+
 @pytest.mark.parametrize("distro", ["trixie", "bookworm"])
 def test_a_unit_that_cannot_start_fails_the_task_and_the_next_run_tries_again(
     host: Host, ansible: Ansible, push: Push

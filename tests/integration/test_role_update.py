@@ -20,7 +20,18 @@ CASES = [
     (distro, style, name)
     for distro, style in (("trixie", "quadlet"), ("trixie", "service"), ("bookworm", "service"))
     for name in ("it-web", "it-web@blue", "pod")
-]
+] + [("trixie", "quadlet", "kube"), ("bookworm", "service", "kube")]
+_YAML = """apiVersion: v1
+kind: Pod
+metadata:
+  name: it-web
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+    - name: app
+      image: {image}
+      imagePullPolicy: IfNotPresent
+"""
 
 
 def _entry(name: str, image: str) -> tuple[dict[str, Any], str, str]:
@@ -31,6 +42,9 @@ def _entry(name: str, image: str) -> tuple[dict[str, Any], str, str]:
             "it-web-app",
             "it-web-pod",
         )
+    if name == "kube":
+        entry = {"name": "it-play", "kind": "kube", "yaml": _YAML.format(image=image), "policies": {"app": "registry"}}
+        return entry, "it-web-app", "it-play"
     return {"name": name, "image": image, "timeout_stop": 2}, name.replace("@", "-"), name
 
 
