@@ -101,6 +101,11 @@ _value:
       elements: dict
       returned: steps V(waves), V(window) and V(gate)
       sample: []
+    nothing:
+      description: A plan of nothing, with which a host only notes what it is to hold.
+      type: dict
+      returned: steps V(waves), V(window) and V(gate)
+      sample: {schema: 1, targets: {}, hosts: {nobody: {units: {}}}}
     report:
       description: What the playbook hands on as the artifact C(rollout_report).
       type: dict
@@ -243,6 +248,7 @@ def _told(settings: RolloutSettings, ledger: Ledger) -> dict[str, t.Any]:
         "ledger": ledger.to_dict(),
         "back": {host: _patterns(units) for host, units in rollout_gate.going_back(settings, ledger).items()},
         "bad_images": [one.to_entry() for one in ledger.bad if one.id],
+        "nothing": rollout_start.nothing(datetime.now(timezone.utc)),
     }
 
 

@@ -9,17 +9,16 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import datetime, timedelta
 
 from .._pure import plans
 from .._pure.errors import InputError
+from .._pure.moments import written
 from .._pure.reasons import Reason, Status
 from .rollout_answers import Answer, RowSeen, UnitKey
 from .rollout_ledger import Bad, HostRecord, Ledger
 from .rollout_settings import RolloutSettings
 from .waves import split
-
-if t.TYPE_CHECKING:
-    from datetime import datetime
 
 Document = t.Mapping[str, t.Any]
 
@@ -121,6 +120,20 @@ def without(slice_: Document, host: str, forbidden: t.Collection[str]) -> Docume
         return slice_
     return plans.for_host(
         {**slice_, "hosts": {host: {"units": {unit: some for unit, some in left.items() if some}}}}, host
+    )
+
+
+def nothing(now: datetime) -> Document:
+    """A plan that changes nothing: with it a host notes what it is to hold, however long ago the real plan expired."""
+    return plans.sealed(
+        {
+            "schema": plans.SCHEMA,
+            "id": "0" * 32,
+            "created": written(now),
+            "expires": written(now + timedelta(hours=1)),
+            "targets": {},
+            "hosts": {"nobody": {"units": {}}},
+        }
     )
 
 

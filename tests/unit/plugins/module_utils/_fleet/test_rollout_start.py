@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_answers import read_answer
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_ledger import Ledger
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_settings import RolloutSettings
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_start import begun, slices
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_start import begun, nothing, slices
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure import plans
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._fleet import rollout_fleet as fleet
@@ -143,3 +143,8 @@ def test_a_ledger_survives_its_travel_between_tasks() -> None:
     assert Ledger.from_dict(stopped.to_dict()) == stopped
     assert (stopped.halted, stopped.halt) == ("failures", "why")
     assert Ledger.from_dict(_begun({"a": _HELD, "b": _PENDING})[0].to_dict()).bad != ()
+
+
+def test_a_plan_of_nothing_is_a_plan() -> None:
+    plan = plans.read_plan(nothing(fleet.NOW), fleet.NOW)
+    assert (dict(plan.targets), list(plan.hosts.values())) == ({}, [()])
