@@ -59,10 +59,10 @@ class Running:
     log: Path
     artifact: str
 
-    def await_text(self, text: str, timeout: float = 120) -> None:
-        """Wait until it has printed something."""
+    def await_text(self, text: str, *, times: int = 1, timeout: float = 120) -> None:
+        """Wait until it has printed something so many times."""
         until = time.monotonic() + timeout
-        while text not in self.output():
+        while self.output().count(text) < times:
             assert time.monotonic() < until, f"{text!r} was not printed\n{self.output()[-8000:]}"
             assert self.process.poll() is None, f"it ended before it printed {text!r}\n{self.output()[-8000:]}"
             time.sleep(0.1)

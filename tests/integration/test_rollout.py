@@ -6,19 +6,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from conftest import clean
 from fleet import Fleet, inventory_of
 from harness import Ansible
+from lablib.host import Host
 from lablib.hostimage import DISTROS
-from lablib.images import ImageMaker
+from lablib.images import ImageMaker, Kind, Pushed
 from lablib.lab import Lab
 from lablib.units import deploy
+from locations import SCRATCH
 from pushing import Push, id_of
 from secrecy import Watch
+from sight import look
 
 #: Which hosts of each distribution are used: «PODFLEET_FLEET=3,4,5».
 NUMBERS = os.environ.get("PODFLEET_FLEET", "3,4,5").split(",")
@@ -40,6 +43,147 @@ def fleet(lab: Lab, watch: Watch, tmp_path: Path) -> Iterator[Fleet]:
 @pytest.fixture
 def push(maker: ImageMaker) -> Push:
     return Push(maker, "fleet")
+
+
+@pytest.fixture
+def cut_off() -> Iterator[Callable[[Host], None]]:
+    """Lets no connection live on a host, and none begin, until the test calls it again or ends."""
+    cut: list[Host] = []
+
+    def change(host: Host) -> None:
+        if host in cut:
+            cut.remove(host)
+            host.run(["systemctl", "start", "ssh.service"])
+        else:
+            cut.append(host)
+            host.run(["sh", "-c", "systemctl stop ssh.service ssh.socket; pkill sshd; true"])
+
+    yield change
+    for host in list(cut):
+        change(host)
+
+
+def _containers(fleet: Fleet) -> dict[str, str]:
+    """Host → the ID of its container; another one after each restart."""
+    return fleet.each(lambda host: look(host).containers["it-web"].id)
+
+
+def _all_hold(fleet: Fleet, bad: Pushed) -> bool:
+    """Whether every host holds this image, and nothing else."""
+    told = Ansible(fleet.inventory).info("fleet").results
+    holds = {name: [(hold["reference"], hold["id"]) for hold in one.data["holds"]] for name, one in told.items()}
+    assert holds == {name: [(bad.reference, id_of(bad))] for name in fleet.names}
+    return True
+
+
+def test_a_tag_that_moves_and_a_host_that_is_lost(
+    fleet: Fleet, push: Push, cut_off: Callable[[Host], None], tmp_path: Path
+) -> None:
+    old = push("moves")
+    fleet.each(lambda host: deploy(host, "it-web", image=old.reference))
+    planned = push("moves", version="2")
+    first, second, lost, *others = fleet.names
+    given = {"plan_file": str(tmp_path / "plan.json"), "rollout_waves": [1, 2, "100%"]}
+    assert fleet.play("plan", given).rc == 0
+    before = _containers(fleet)
+
+    checked = fleet.play("rollout", given, "--check").succeeded()
+    assert checked["waves"] == [[first], [second, lost], others]
+    assert _containers(fleet) == before
+
+    running = fleet.start("rollout", {**given, "rollout_soak": 8})
+    running.await_text("Wave 1 of 3")
+    cut_off(fleet.hosts[2])
+    running.await_text("TASK [See how they run]", times=2)
+    later = push("moves", version="3")
+    assert "Wave 2 of 3" not in running.output()
+    report = running.ended().failed()
+
+    assert (report["halted"], report["waves_done"]) == (None, 3)
+    assert report["summary"] == {"converged": 5, "unreachable": 1}
+    assert report["hosts"][lost]["verdict"] == "unreachable"
+    assert fleet.images("it-web") == {**dict.fromkeys(fleet.names, id_of(planned)), lost: id_of(old)}
+
+    cut_off(fleet.hosts[2])
+    moved = _containers(fleet)
+    report = fleet.play("rollout", given).succeeded()
+    assert (report["waves"], report["summary"]) == ([[lost]], {"converged": 6})
+    assert set(fleet.images("it-web").values()) == {id_of(planned)} != {id_of(later)}
+    assert {**_containers(fleet), lost: ""} == {**moved, lost: ""}
+
+
+def test_a_broken_canary_and_a_controller_that_is_lost(fleet: Fleet, push: Push) -> None:
+    old = push("canary")
+    fleet.each(lambda host: deploy(host, "it-web", image=old.reference))
+    bad = push("canary", version="2", kind=Kind.NO_START)
+    canary = fleet.names[0]
+    given = {"rollout_canary": canary, "rollout_waves": "2, 100%"}
+    before = _containers(fleet)
+
+    report = fleet.play("rollout", given).failed()
+
+    assert (report["halted"], report["waves_done"], report["waves"][0]) == ("failures", 1, [canary])
+    assert report["summary"] == {"failed": 1, "waiting": 5}
+    after = _containers(fleet)
+    assert [name for name in fleet.names if after[name] != before[name]] == [canary]
+    assert set(fleet.images("it-web").values()) == {id_of(old)}
+    assert _all_hold(fleet, bad)
+
+    # The same image is held everywhere now, so the next run begins nothing.
+    report = fleet.play("rollout", given).succeeded()
+    assert (report["waves"], report["summary"]) == ([], {"held": 6})
+    assert _containers(fleet) == after
+
+    # Another image passes. The controller is lost after the canary, with all its files.
+    good = push("canary", version="3")
+    running = fleet.start("rollout", {**given, "rollout_soak": 2})
+    running.await_text("Wave 1 of 3")
+    running.kill()
+    running.log.unlink()
+    moved = _containers(fleet)
+    assert fleet.images("it-web")[canary] == id_of(good)
+    report = fleet.play("rollout", given).succeeded()
+    assert canary not in {name for wave in report["waves"] for name in wave}
+    assert report["summary"] == {"converged": len(report["hosts"])}
+    assert set(fleet.images("it-web").values()) == {id_of(good)}
+    assert _containers(fleet)[canary] == moved[canary]
+
+
+def test_what_dies_in_the_soak_goes_back(fleet: Fleet, push: Push) -> None:
+    """The host's own gate is told to believe at once; the look after the soak does not."""
+    old = push("soak")
+    fleet.each(lambda host: deploy(host, "it-web", image=old.reference))
+    bad = push("soak", version="2", kind=Kind.DIES)
+
+    report = fleet.play("rollout", {"rollout_soak": 6, "rollout_waves": [2]}).failed()
+
+    assert (report["halted"], report["waves_done"]) == ("failures", 1)
+    assert report["summary"] == {"failed": 2, "waiting": 4}
+    assert set(fleet.images("it-web").values()) == {id_of(old)}
+    assert _all_hold(fleet, bad)
+
+
+def test_after_a_halt_all_that_was_moved_can_go_back(fleet: Fleet, push: Push) -> None:
+    old = push("halt")
+    fleet.each(lambda host: deploy(host, "it-web", image=old.reference))
+    bad = push("halt", version="2")
+    well, sick, *_others = fleet.hosts
+    sick.write(f"{SCRATCH}/sick", "")
+    given = {
+        "rollout_waves": [1],
+        "rollout_on_halt": "rollback_all",
+        "rollout_health_command": ["/usr/bin/test", "!", "-e", f"{SCRATCH}/sick"],
+    }
+
+    report = fleet.play("rollout", given).failed()
+
+    assert (report["halted"], report["waves_done"]) == ("failures", 2)
+    assert {name: one["verdict"] for name, one in report["hosts"].items() if one["verdict"] != "waiting"} == {
+        well.name: "rolled_back",
+        sick.name: "failed",
+    }
+    assert set(fleet.images("it-web").values()) == {id_of(old)}
+    assert _all_hold(fleet, bad)
 
 
 def test_all_go_back_in_waves(fleet: Fleet, push: Push) -> None:
