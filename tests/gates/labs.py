@@ -23,18 +23,25 @@ from running import GateError, Lane, Log, locked, say
 DISTRIBUTIONS = ("trixie", "bookworm")
 #: Of each distribution.
 INTEGRATION_HOSTS = 2
+#: Of each distribution, for the tests that need several hosts at once. They come after those of the others.
+FLEET_HOSTS = 3
+FLEET_TESTS = "test_rollout*.py"
 #: So many failures among hundreds of tests may be the machine's; more are not tried again.
 _MOST_TRIED_AGAIN = 3
 _SCENARIOS = places.ROOT / "extensions" / "molecule"
 
 
 def integration_lanes() -> list[Lane]:
-    """A lane for each host: most of the time is spent waiting for it. Each takes every so many-th file."""
-    return [
+    """A lane for each host: most of the time is spent waiting for it. Each takes every so many-th file.
+
+    Tests of a fleet have hosts of their own, and are one lane.
+    """
+    each = [
         Lane(f"pytest on {one}-{number}", functools.partial(_integration, one, number))
         for number in range(1, INTEGRATION_HOSTS + 1)
         for one in DISTRIBUTIONS
     ]
+    return [*each, Lane("pytest on a fleet", _fleet)]
 
 
 def molecule_lanes() -> list[Lane]:
@@ -58,14 +65,31 @@ def up(log: Log, hosts: int = 1) -> None:
 
 def _integration(distribution: str, number: int, log: Log) -> None:
     """The tests of one host. What fails there among others is tried once more alone, and named if it passes then."""
-    tests = sorted((places.ROOT / "tests" / "integration").rglob("test_*.py"))[number - 1 :: INTEGRATION_HOSTS]
+    tests = integration_files()[number - 1 :: INTEGRATION_HOSTS]
+    # Every test has the distribution in its name: the fixture's parameter.
+    _pytest(log, f"{distribution}-{number}", ["-k", distribution], tests, {"PODFLEET_LANE": str(number)})
+
+
+def _fleet(log: Log) -> None:
+    """The tests of several hosts."""
+    numbers = range(INTEGRATION_HOSTS + 1, INTEGRATION_HOSTS + FLEET_HOSTS + 1)
+    tests = sorted((places.ROOT / "tests" / "integration").rglob(FLEET_TESTS))
+    _pytest(log, "fleet", [], tests, {"PODFLEET_FLEET": ",".join(map(str, numbers))})
+
+
+def integration_files() -> list[Path]:
+    """The files of tests that need one host."""
+    folder = places.ROOT / "tests" / "integration"
+    return sorted(set(folder.rglob("test_*.py")) - set(folder.rglob(FLEET_TESTS)))
+
+
+def _pytest(log: Log, name: str, only: list[str], tests: list[Path], variables: t.Mapping[str, str]) -> None:
     if not tests:
         raise GateError("tests/integration has no tests")
-    binaries, env = _room_on_the_lab(venvs.INTEGRATION, log, INTEGRATION_HOSTS)
-    env = env | {"PODFLEET_LANE": str(number)}
-    cache = places.part("pytest", f"{distribution}-{number}")
+    binaries, env = _room_on_the_lab(venvs.INTEGRATION, log, INTEGRATION_HOSTS + FLEET_HOSTS)
+    env = {**env, **variables}
+    cache = places.part("pytest", name)
     shutil.rmtree(cache)
-    only = ["-k", distribution]  # Every test has the distribution in its name: the fixture's parameter.
     command: list[str | Path] = [
         binaries / "python",
         "-m",

@@ -113,8 +113,11 @@ def test_failed_tests_are_read_from_pytests_own_notes(tmp_path: Path) -> None:
 
 
 def test_every_integration_test_is_in_one_lane() -> None:
-    """Each distribution's lanes take the files in turn."""
-    files = sorted((places.ROOT / "tests" / "integration").rglob("test_*.py"))
+    """Each distribution's lanes take the files in turn; what needs several hosts has a lane of its own."""
+    folder = places.ROOT / "tests" / "integration"
+    files, of_fleets = labs.integration_files(), list(folder.rglob(labs.FLEET_TESTS))
+    assert of_fleets
+    assert sorted([*files, *of_fleets]) == sorted(folder.rglob("test_*.py"))
     halves = [files[number :: labs.INTEGRATION_HOSTS] for number in range(labs.INTEGRATION_HOSTS)]
     assert sorted(path for half in halves for path in half) == files
-    assert len(labs.integration_lanes()) == labs.INTEGRATION_HOSTS * len(labs.DISTRIBUTIONS)
+    assert len(labs.integration_lanes()) == labs.INTEGRATION_HOSTS * len(labs.DISTRIBUTIONS) + 1
