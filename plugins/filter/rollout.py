@@ -16,7 +16,7 @@ description:
   - Decides what the playbook C(podfleet.autoupdate.rollout) does next. The playbook asks hosts and hands over what they
     answered; which hosts a wave has, whether the next one begins, and what goes back is decided here.
   - It is there for that playbook. Use the playbook, not the filter; what it expects and returns may change in any release.
-  - The first step, V(parts), also checks all variables and the plan, and is an error if one of them cannot be meant.
+  - A variable that cannot be meant is an error in every step, a plan that cannot be used is one in V(parts).
 options:
   _input:
     description: The variables of the playbook, without their prefix C(rollout_). Empty strings mean «not given».
@@ -27,6 +27,7 @@ options:
     type: str
     required: true
     choices:
+      settings: Whether the variables can be meant.
       parts: What each host gets of the plan.
       waves: The waves, from what hosts predict.
       window: Whether another wave may begin now.
@@ -35,6 +36,15 @@ options:
       report: What is told at the end.
   plan:
     description: The plan.
+    type: dict
+  report:
+    description:
+      - The artifact C(rollout_report) of a rollout whose units are to go back; nothing else does then.
+    type: dict
+  planned:
+    description:
+      - What the filter C(podfleet.autoupdate.fleet_plan) said beside the plan, where the plan was made in this job; it names the hosts that
+        could not be planned for.
     type: dict
   hosts:
     description: The names of the hosts that are meant.
@@ -75,11 +85,13 @@ _value:
       returned: all steps but V(fallen)
       sample: {state: updated, soak: 60, only: [], exclude: [], lift_holds: false}
     parts:
-      description: The hosts in the order of their waves, with what each gets of the plan.
+      description:
+        - The hosts in the order of their waves, with what each gets of the plan. C(left) is a verdict and a sentence where it gets
+          nothing because it is not what the plan was made for.
       type: list
       elements: dict
       returned: steps V(parts) and V(waves)
-      sample: [{host: web1, part: {}}]
+      sample: [{host: web1, part: {}, left: [], only: []}]
     ledger:
       description: What became of each host so far.
       type: dict
@@ -135,59 +147,80 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet import 
     rollout_report,
     rollout_start,
 )
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.plain import plain
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_answers import (
     UnitKey,
     read_answer,
     read_looks,
 )
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_gate import WaveAnswer
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_ledger import Ledger
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_ledger import HostRecord, Ledger
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_settings import RolloutSettings
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.moments import written
 
 Given = t.Mapping[str, t.Any]
 #: What the playbook registers, and the variable that add_host sets.
-_PART, _ASKED, _APPLIED, _FIRST, _LAST, _UNDONE, _BACK = (
-    f"podfleet_rollout_{name}" for name in ("part", "asked", "applied", "first", "last", "undone", "back")
+_LEFT, _PART, _ASKED, _APPLIED, _FIRST, _LAST, _UNDONE, _BACK = (
+    f"podfleet_rollout_{name}" for name in ("left", "part", "asked", "applied", "first", "last", "undone", "back")
 )
 
 
 def rollout(variables: Given, step: str, **given: t.Any) -> object:
     """The decision of one step, as documented."""
-    steps = {"parts": _parts, "waves": _waves, "window": _window, "fallen": _fallen, "gate": _gate, "report": _report}
+    steps = {
+        "settings": _check,
+        "parts": _parts,
+        "waves": _waves,
+        "window": _window,
+        "fallen": _fallen,
+        "gate": _gate,
+        "report": _report,
+    }
     if step not in steps:
         raise AnsibleFilterError(f"rollout: {step!r} is no step")
     try:
-        settings = RolloutSettings.parse(_plain(variables), zoneinfo.ZoneInfo)
+        settings = RolloutSettings.parse(plain(variables), zoneinfo.ZoneInfo)
         return steps[step](settings, given)
     except InputError as error:
         raise AnsibleFilterError(str(error)) from None
 
 
+def _check(settings: RolloutSettings, _given: Given) -> dict[str, t.Any]:
+    return {"settings": _settings(settings)}
+
+
 def _parts(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
-    plan = _plain(given.get("plan")) or None
-    found = rollout_start.slices(settings, plan, _plain(given["hosts"]), datetime.now(timezone.utc))
-    return {
-        "settings": _settings(settings),
-        "parts": [{"host": host, "part": part or {}} for host, part in found.items()],
-    }
+    plan, hosts = plain(given.get("plan")) or None, plain(given["hosts"])
+    left = rollout_start.left_out(plain(given.get("planned")), hosts)
+    found = rollout_start.slices(settings, plan, hosts, datetime.now(timezone.utc))
+    only = rollout_start.only_moved(settings, plain(given.get("report")) or None, list(found))
+    parts = [
+        {"host": host, "part": part or {}, "left": [], "only": only[host]}
+        for host, part in found.items()
+        if host in only
+    ]
+    parts += [{"host": host, "part": {}, "left": list(why), "only": []} for host, why in left.items()]
+    return {"settings": _settings(settings), "parts": parts}
 
 
 def _waves(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
-    plan = _plain(given.get("plan")) or None
-    answers = {}
-    for host in _plain(given["hosts"]):
+    plan = plain(given.get("plan")) or None
+    answers, left = {}, {}
+    for host in plain(given["hosts"]):
         known = given["hostvars"][host]
-        if _PART in known:
-            answers[host] = (_part(known), read_answer(_plain(known.get(_ASKED))))
-    ledger, work = rollout_start.begun(settings, plan, answers, _plain(given.get("canaries") or []))
-    parts = [{"host": host, "part": part or {}} for host, part in work.items()]
+        if known.get(_LEFT):
+            left[host] = HostRecord(plain(known[_LEFT][0]), error=plain(known[_LEFT][1]))
+        elif _PART in known:
+            answers[host] = (_part(known), read_answer(plain(known.get(_ASKED))))
+    ledger, work = rollout_start.begun(settings, plan, answers, plain(given.get("canaries") or []))
+    ledger = ledger.noting(left)
+    parts = [{"host": host, "part": part or {}, "left": []} for host, part in work.items()]
     return {**_told(settings, ledger), "parts": parts}
 
 
 def _window(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
-    ledger, now = Ledger.from_dict(_plain(given["ledger"])), datetime.now(timezone.utc)
+    ledger, now = Ledger.from_dict(plain(given["ledger"])), datetime.now(timezone.utc)
     window = settings.window
     if window is not None and not window.is_open(now):
         opens = written(window.opens(now))
@@ -201,7 +234,7 @@ def _fallen(settings: RolloutSettings, given: Given) -> list[str]:
 
 
 def _gate(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
-    ledger = Ledger.from_dict(_plain(given["ledger"]))
+    ledger = Ledger.from_dict(plain(given["ledger"]))
     answers = {host: _wave_answer(given["hostvars"][host]) for host in ledger.wave}
     ledger = rollout_gate.judge(settings, ledger, answers)
     return {**_told(settings, ledger), "msg": rollout_report.wave_message(ledger)}
@@ -209,26 +242,26 @@ def _gate(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
 
 def _part(known: Given) -> Given | None:
     """The host's part of the plan; on the way back there is none."""
-    part = _plain(known.get(_PART))
+    part = plain(known.get(_PART))
     return part if isinstance(part, dict) and part else None
 
 
 def _wave_answer(known: Given) -> WaveAnswer:
-    first = _plain(known.get(_FIRST))
+    first = plain(known.get(_FIRST))
     return WaveAnswer(
         _part(known),
-        read_answer(_plain(known.get(_APPLIED))),
+        read_answer(plain(known.get(_APPLIED))),
         read_looks(first),
-        read_looks(_plain(known.get(_LAST))),
+        read_looks(plain(known.get(_LAST))),
         isinstance(first, dict) and not first.get("skipped"),
-        read_answer(_plain(known.get(_UNDONE))),
+        read_answer(plain(known.get(_UNDONE))),
     )
 
 
 def _report(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
-    ledger, check = Ledger.from_dict(_plain(given["ledger"])), bool(given.get("check_mode"))
+    ledger, check = Ledger.from_dict(plain(given["ledger"])), bool(given.get("check_mode"))
     back = rollout_gate.going_back(settings, ledger)
-    answers = {host: read_answer(_plain(given["hostvars"][host].get(_BACK))) for host in back}
+    answers = {host: read_answer(plain(given["hostvars"][host].get(_BACK))) for host in back}
     ledger = rollout_gate.gone_back(ledger, answers)
     failed = rollout_report.is_failure(settings, ledger, check=check)
     text = rollout_report.message(ledger, check=check)
@@ -266,19 +299,6 @@ def _settings(settings: RolloutSettings) -> dict[str, t.Any]:
 def _patterns(units: t.Iterable[UnitKey]) -> list[str]:
     """Patterns for C(only); names of units have no wildcards."""
     return sorted({f"unit:{unit}" for _user, unit in units})
-
-
-def _plain(value: t.Any) -> t.Any:
-    """The value without the marks that templating leaves on its texts, lists and dictionaries."""
-    if isinstance(value, str):
-        return "".join(value)
-    if isinstance(value, t.Mapping):
-        return {_plain(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, int) and not isinstance(value, bool):
-        return int(value)
-    return value
 
 
 class FilterModule:

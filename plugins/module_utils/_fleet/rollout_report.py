@@ -72,6 +72,12 @@ def report(ledger: Ledger, text: str, *, check: bool, failed: bool) -> dict[str,
             host: {"verdict": record.verdict, "wave": record.wave, "error": record.error}
             for host, record in sorted(ledger.hosts.items())
         },
+        # What a rollback that follows in a workflow takes back.
+        "moved": {
+            host: sorted({unit for _user, unit in record.moved})
+            for host, record in sorted(ledger.hosts.items())
+            if record.moved and ledger.state == "updated"
+        },
         "bad_images": [one.to_entry() for one in ledger.bad],
     }
 

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from .._pure import plans
 from .._pure.errors import InputError
 from .._pure.moments import written
+from .._pure.ownership import is_service_name
 from .._pure.reasons import Reason, Status
-from .rollout_answers import Answer, RowSeen, UnitKey
+from .rollout_answers import Answer, RowSeen, UnitKey, harmless
 from .rollout_ledger import Bad, HostRecord, Ledger
 from .rollout_settings import RolloutSettings
 from .waves import split
@@ -121,6 +122,42 @@ def without(slice_: Document, host: str, forbidden: t.Collection[str]) -> Docume
     return plans.for_host(
         {**slice_, "hosts": {host: {"units": {unit: some for unit, some in left.items() if some}}}}, host
     )
+
+
+def only_moved(
+    settings: RolloutSettings, report: Document | None, hosts: t.Sequence[str]
+) -> dict[str, t.Sequence[str]]:
+    """The patterns for each host. With a rollout's C(report) only what that moved goes back, on the hosts where it did.
+
+    Raises:
+        InputError: The report is none.
+    """
+    if report is None or settings.state != "rolled_back":
+        return {host: list(settings.only) for host in hosts}
+    moved = report.get("moved")
+    if not isinstance(moved, dict):
+        raise InputError("rollout_report: this is not the artifact of a rollout")
+    found: dict[str, t.Sequence[str]] = {}
+    for host in hosts:
+        units = moved.get(host) or []
+        if not isinstance(units, list) or not all(isinstance(one, str) and is_service_name(one) for one in units):
+            raise InputError("rollout_report: what it says of moved units are no names of services")
+        if units:
+            found[host] = [f"unit:{one}" for one in units]
+    return found
+
+
+def left_out(planned: Document | None, hosts: t.Collection[str]) -> dict[str, tuple[str, str]]:
+    """The hosts that a plan of this job says nothing of although they were meant: a verdict and a sentence each."""
+    if not planned:
+        return {}
+    left = {}
+    for key, verdict in (("unreachable", "unreachable"), ("failed", "failed")):
+        for one in planned.get(key) or ():
+            left[one["host"]] = (verdict, harmless(one.get("error") or "it did not answer"))
+    for host in planned.get("drifted") or ():
+        left.setdefault(host, ("held", "its containers are not those that the plan was made for; make a new plan"))
+    return {host: why for host, why in left.items() if host in hosts}
 
 
 def nothing(now: datetime) -> Document:

@@ -119,7 +119,7 @@ def test_what_cannot_be_meant_is_an_error(
 
 def test_a_way_back_has_parts_for_all_hosts() -> None:
     found = t.cast("t.Any", _filter({"state": "rolled_back"}, "parts", hosts=["a", "b"], plan=""))
-    assert found["parts"] == [{"host": "a", "part": {}}, {"host": "b", "part": {}}]
+    assert found["parts"] == [{"host": host, "part": {}, "left": [], "only": []} for host in "ab"]
     hostvars = {"a": {"podfleet_rollout_part": "", "podfleet_rollout_asked": fleet.answered(fleet.row("pending"))}}
     waves = t.cast(
         "t.Any", _filter({"state": "rolled_back"}, "waves", hosts=["a"], hostvars=hostvars, plan=None, canaries=[])

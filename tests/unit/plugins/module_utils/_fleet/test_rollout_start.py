@@ -12,7 +12,13 @@ import pytest
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_answers import read_answer
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_ledger import Ledger
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_settings import RolloutSettings
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_start import begun, nothing, slices
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_start import (
+    begun,
+    left_out,
+    nothing,
+    only_moved,
+    slices,
+)
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure import plans
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._fleet import rollout_fleet as fleet
@@ -148,3 +154,31 @@ def test_a_ledger_survives_its_travel_between_tasks() -> None:
 def test_a_plan_of_nothing_is_a_plan() -> None:
     plan = plans.read_plan(nothing(fleet.NOW), fleet.NOW)
     assert (dict(plan.targets), list(plan.hosts.values())) == ({}, [()])
+
+
+def test_only_what_a_rollout_moved_goes_back_after_it() -> None:
+    report = {"moved": {"a": ["web.service"], "gone": ["x.service"], "b": []}}
+    assert only_moved(_BACK, report, ["a", "b", "c"]) == {"a": ["unit:web.service"]}
+    some = RolloutSettings(state="rolled_back", only=("unit:db",))
+    assert only_moved(some, None, ["a"]) == {"a": ["unit:db"]}
+    assert only_moved(_UPDATE, report, ["c"]) == {"c": []}
+
+
+@pytest.mark.parametrize("report", [{"x": 1}, {"moved": []}, {"moved": {"a": "web.service"}}, {"moved": {"a": ["*"]}}])
+def test_what_is_no_report_takes_nothing_back(report: dict[str, t.Any]) -> None:
+    with pytest.raises(InputError, match="rollout_report"):
+        only_moved(_BACK, report, ["a"])
+
+
+def test_hosts_that_could_not_be_planned_for_are_told() -> None:
+    planned = {
+        "unreachable": [{"host": "a", "error": "no route"}, {"host": "elsewhere", "error": ""}],
+        "failed": [{"host": "b", "error": None}],
+        "drifted": ["a", "c"],
+    }
+    assert {host: verdict for host, (verdict, _why) in left_out(planned, "abcd").items()} == {
+        "a": "unreachable",
+        "b": "failed",
+        "c": "held",
+    }
+    assert left_out(None, "abcd") == left_out({}, "abcd") == {}
