@@ -9,15 +9,26 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from .._edges.state import StateFile
 from .._edges.timer_settings import REGISTRY, followed
 from .._pure.errors import InputError
+from .._pure.plan_records import Verdict
+from .._pure.plans import ExpiredPlanError
 from .._update.planned import Planned, for_this_host
 
 if t.TYPE_CHECKING:
+    from .._pure.state import State
     from .settings import Settings
+
+
+class Remembering(t.Protocol):
+    """Where a host remembers things."""
+
+    def read(self) -> State:
+        """What is remembered."""
 
 
 def planned(settings: Settings) -> Planned | None:
@@ -38,11 +49,26 @@ def planned(settings: Settings) -> Planned | None:
     return found
 
 
-def remembered() -> t.Mapping[str, t.Any] | None:
-    """The last plan that the user who runs this process was given; None where there is none.
+def following(settings: Settings, memory: Remembering | None = None) -> tuple[Settings | None, str]:
+    """The settings with the last plan that the user who runs this process was given, for a timer that follows plans.
+
+    None where there is nothing to follow, with the reason in a sentence: a plan that was only staged waits for somebody to
+    activate it, and one that is over says nothing any more.
 
     Raises:
         StateError: What is remembered cannot be read.
+        InputError: The plan cannot be used.
     """
-    plan = StateFile().read().plan
-    return plan.document if plan else None
+    record = (memory or StateFile()).read().plan
+    if record is None:
+        return None, "no plan was given to this host as yet"
+    if record.document is None:
+        return None, f"the plan {record.id} is too large to be kept here"
+    if record.verdict is Verdict.STAGED:
+        return None, f"the plan {record.id} was only staged, and waits to be activated"
+    follower = replace(settings, plan=record.document, allow_follower=True)
+    try:
+        planned(follower)
+    except ExpiredPlanError as error:
+        return None, str(error)
+    return follower, f"following the plan {record.id}"

@@ -63,11 +63,18 @@ def main(words: t.Sequence[str], say: t.Callable[[str], None]) -> int:
         asked = read_words(words)
         wanted = parse_settings(_read(asked.path), asked.path)
         _must_have_libraries()
-        _must_be_possible(wanted, asked.path)
         if asked.validate:
             return DONE
-        settings = _of_whom(wanted.settings, asked.scope)
-        report = autoupdate(replace(settings, repair_only=asked.repair), check_mode=False)
+        of_whom = replace(_of_whom(wanted.settings, asked.scope), repair_only=asked.repair)
+        settings: Settings | None = of_whom
+        if wanted.follow == PLAN and not asked.repair:
+            from .planning import following  # noqa: PLC0415 (most timers follow the registry)
+
+            settings, why = following(of_whom)
+            say(f"{_NOTICE}{why}")
+        if settings is None:
+            return DONE
+        report = autoupdate(settings, check_mode=False)
     except InputError as error:
         say(f"{_ERROR}{error}")
         return MISCONFIGURED
@@ -78,11 +85,6 @@ def main(words: t.Sequence[str], say: t.Callable[[str], None]) -> int:
         say(f"{_ERROR}{error.reason.value}: {error}")
         return UNABLE
     return _tell(report, wanted.fail_on, say)
-
-
-def _must_be_possible(wanted: TimerSettings, where: str) -> None:
-    if wanted.follow == PLAN:
-        raise InputError(f"{where}: follow may be {REGISTRY} only, as yet")
 
 
 def _of_whom(settings: Settings, scope: str) -> Settings:

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import typing as t
+from datetime import datetime, timezone
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.holds import (
     MOST_IMAGES,
+    BadImage,
     Hold,
     ImageHold,
     UserHold,
@@ -20,6 +24,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.holds im
     written_hold,
 )
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.state import State
 
 WEB, OTHER = "quay.io/team/web:1", "quay.io/team/other:1"
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
@@ -102,3 +107,48 @@ def test_images_are_held_once_and_the_newest_stay(drawn: list[tuple[int, str, Pl
             newest = list(dict.fromkeys(reversed(asked)))[:MOST_IMAGES]
             kept = [one for one in holds if one.concerns(reference, platform, None) and one is not person]
             assert kept == [_image(number, reference, platform) for number in reversed(newest)]
+
+
+class TestBadImages:
+    """Images that failed on other hosts."""
+
+    WEB = "quay.io/team/web:1"
+    IMAGE, DIGEST = f"sha256:{'ab' * 32}", f"sha256:{'cd' * 32}"
+    HOST, NOON = Platform("linux", "amd64"), datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
+
+    def test_they_become_holds_of_this_host(self) -> None:
+        bad = BadImage.parse("docker.io/web", self.IMAGE, [self.DIGEST], "linux/arm64", "unhealthy on web-1")
+        arm = Platform("linux", "arm64")
+        digests = frozenset({self.DIGEST})
+        name = "docker.io/library/web:latest"
+        assert bad.hold(self.HOST, self.NOON) == ImageHold(
+            name, arm, self.IMAGE, digests, "", "unhealthy on web-1", self.NOON
+        )
+        assert BadImage.parse(self.WEB, self.IMAGE).hold(self.HOST, self.NOON).platform == self.HOST
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ({"id": "ab"}, "must be sha256: and 64 hex digits"),
+            ({"digests": ["x"]}, "must be sha256: and 64 hex digits"),
+            ({"reference": "UPPER"}, "bad_images: .*UPPER"),
+            ({"reference": "web"}, "does not name its registry"),
+            ({"platform": "linux"}, "bad_images: 'linux' is not a platform"),
+            ({"reason": "a\nb"}, "cannot be printed"),
+            ({"reason": "x" * 301}, "too long"),
+        ],
+    )
+    def test_what_cannot_be_meant(self, given: dict[str, t.Any], said: str) -> None:
+        with pytest.raises(InputError, match=said):
+            BadImage.parse(**{"reference": self.WEB, "id": self.IMAGE, **given})
+
+    def test_what_is_held_already_changes_nothing(self) -> None:
+        bad = BadImage.parse(self.WEB, self.IMAGE, [self.DIGEST])
+        state = State().knowing(bad.hold(self.HOST, self.NOON))
+        later = self.NOON.replace(hour=13)
+        assert state.knowing(bad.hold(self.HOST, later)) is state
+        assert state.knowing(BadImage.parse(self.WEB, self.IMAGE).hold(self.HOST, later)) is state
+        more = state.knowing(BadImage.parse(self.WEB, self.IMAGE, [self.IMAGE]).hold(self.HOST, later))
+        (hold,) = more.holds
+        assert isinstance(hold, ImageHold)
+        assert hold.digests == {self.DIGEST, self.IMAGE}

@@ -18,7 +18,12 @@ _pairs = st.tuples(_unit, _reference)
 
 @given(_pairs)
 def test_every_name_is_a_reference_that_podman_takes_and_is_known_as_ours(pair: tuple[str, str]) -> None:
-    for name in (names.slot(*pair), names.slot(*pair, number=2), names.rejected(*pair)):
+    for name in (
+        names.slot(*pair),
+        names.slot(*pair, number=2),
+        names.rejected(*pair),
+        names.staged(*pair, "sha256:ab"),
+    ):
         assert Reference.parse(name).name == name
         assert name.startswith("localhost/podfleet-autoupdate/")
 
@@ -28,6 +33,17 @@ def test_different_units_and_references_never_share_a_name(one: tuple[str, str],
     assert (names.slot(*one) == names.slot(*other)) is (one == other)
     assert (names.rejected(*one) == names.rejected(*other)) is (one == other)
     assert names.slot(*one) not in (names.rejected(*other), names.slot(*one, number=2))
+
+
+@given(_pairs, _pairs)
+def test_what_is_staged_for_one_reference_and_platform_begins_alike(
+    one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    name = names.staged(*one, "sha256:ab")
+    assert names.is_staged(name)
+    assert not names.is_staged(names.slot(*one))
+    assert name.startswith(names.staged_for(*other)) is (one == other)
+    assert name != names.staged(*one, "sha256:cd")
 
 
 def test_a_slot_is_found_again_by_the_next_release() -> None:
