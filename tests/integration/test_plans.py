@@ -18,6 +18,7 @@ from lablib.units import deploy
 from planned import plan, sealed
 from pushing import Push, id_of
 from sight import look, starts
+from signing import sign, signed_only
 
 STATE = "/var/lib/podfleet-autoupdate/state.json"
 HISTORY = "/var/lib/podfleet-autoupdate/history.jsonl"
@@ -174,6 +175,43 @@ def test_what_failed_elsewhere_is_held_and_what_fails_here_goes_back(host: Host,
     lifted = ansible.update(host.name, plan=told, lift_holds=True).succeeded()
     assert lifted.verdicts() == {"it-web": ("updated", None)}
     assert "bad_images: " in ansible.update(host.name, bad_images=[{**image, "id": "x"}]).failed().data["msg"]
+
+
+def test_where_signatures_are_wanted_the_tag_is_pulled_and_goes_back(
+    host: Host, ansible: Ansible, push: Push, distro: str
+) -> None:
+    with signed_only(host, distro, push) as command:
+
+        def signed(version: str) -> Pushed:
+            image = push("web", version=version)
+            sign(host, command, image)
+            return image
+
+        old = signed("1")
+        deploy(host, "it-web", image=old.reference)
+        new, before = signed("2"), look(host)
+        told = plan(host.name, {"it-web": (old, new)})
+        result = ansible.update(host.name, plan=told, state="staged").succeeded()
+        assert result.verdicts() == {"it-web": ("pending", "staged")}
+        seen = look(host)
+        assert {name: seen.names[name] for name in before.names} == before.names
+        assert set(seen.staged.values()) == {id_of(new)}
+
+        later = signed("3")  # Its signature is good; it is not what was planned.
+        assert ansible.update(host.name, plan=told).succeeded().verdicts() == {"it-web": ("updated", None)}
+        before = look(host)
+        assert (before.runs("it-web"), before.names[old.reference], before.staged) == (id_of(new), id_of(new), {})
+
+        told = plan(host.name, {"it-web": (new, old)})
+        for state in ("staged", "updated"):
+            refused = ansible.update(host.name, plan=told, state=state).failed()
+            assert refused.verdicts() == {"it-web": ("failed", "tag_moved")}
+            assert id_of(later) in refused.row("it-web")["error"]
+            seen = look(host)
+            assert (seen.names, seen.containers) == (before.names, before.containers)
+        updated = ansible.update(host.name).succeeded()
+        assert updated.verdicts() == {"it-web": ("updated", None)}
+        assert look(host).runs("it-web") == id_of(later)
 
 
 def asked(lab: Lab, push: Push, mark: int) -> list[tuple[str, str]]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import threading
 import time
 from collections.abc import Iterator
@@ -18,16 +17,13 @@ from harness import Ansible, Run
 from lablib.host import Host
 from lablib.images import Pushed
 from lablib.lab import Lab
-from lablib.paths import GATEWAY
-from locations import PROXY_PORTS, SCRATCH
+from locations import PROXY_PORTS
 from pulling import front, pull, quartet, rows
 from pushing import Push, id_of
 from sight import look
+from signing import sign, signed_only
 
-POLICY = "/root/.config/containers/policy.json"
-LOOKASIDE = "/etc/containers/registries.d/podfleet-it.yaml"
 STATE = "/var/lib/podfleet-autoupdate/state.json"
-KEY = "it@example.com"
 
 
 def at(image: Pushed, push: Push, address: str) -> str:
@@ -57,40 +53,9 @@ def test_a_tag_that_moves_between_decision_and_transfer_brings_nothing_else(
 
 @pytest.fixture
 def signing(host: Host, distro: str, push: Push) -> Iterator[str]:
-    """Only signed images are taken, with a signature that names the tag. The command that signs.
-
-    What is signed in the lab's registry may come through a front of it.
-    """
-    home = f"{SCRATCH}/gnupg"
-    signed = {"type": "signedBy", "keyType": "GPGKeys", "keyPath": f"{SCRATCH}/key.gpg"}
-    fronted = f"{GATEWAY}:{PROXY_PORTS[distro][2]}"
-    remapped = {"type": "remapIdentity", "prefix": fronted, "signedPrefix": push.maker.address}
-    policy = {
-        "default": [{"type": "insecureAcceptAnything"}],
-        "transports": {"docker": {"": [signed], fronted: [{**signed, "signedIdentity": remapped}]}},
-    }
-    host.run(
-        ["sh", "-s"],
-        input=f"""set -e
-mkdir -p {home} {SCRATCH}/signatures /root/.config/containers && chmod 700 {home}
-export GNUPGHOME={home}
-gpg --batch --quiet --passphrase '' --quick-generate-key {KEY} ed25519 sign never
-gpg --batch --quiet --export {KEY} > {SCRATCH}/key.gpg
-mkdir -p {LOOKASIDE.rpartition("/")[0]}
-printf 'default-docker:\\n  lookaside: file://{SCRATCH}/signatures\\n  lookaside-staging: file://{SCRATCH}/signatures\\n' > {LOOKASIDE}
-printf %s {shlex.quote(json.dumps(policy))} > {POLICY}
-""",
-    )
-    yield f"GNUPGHOME={home} skopeo copy --quiet --src-tls-verify=false --dest-tls-verify=false --sign-by={KEY}"
-    host.run(["sh", "-c", f"gpgconf --homedir {home} --kill all; rm -rf {POLICY} {LOOKASIDE} {SCRATCH}"])
-
-
-def sign(host: Host, signing: str, image: Pushed) -> None:
-    """Sign what the tag names, under the name of the tag."""
-    anything = f"--policy={SCRATCH}/anything.json"
-    host.write(f"{SCRATCH}/anything.json", json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
-    command = signing.replace("skopeo copy", f"skopeo {anything} copy")
-    host.run(["sh", "-c", f"{command} docker://{image.reference} docker://{image.reference}"])
+    """Only signed images are taken, with a signature that names the tag. The command that signs."""
+    with signed_only(host, distro, push) as command:
+        yield command
 
 
 def test_only_signed_images_come_and_the_old_one_stays(host: Host, ansible: Ansible, push: Push, signing: str) -> None:
