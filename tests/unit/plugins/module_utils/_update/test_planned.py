@@ -86,7 +86,8 @@ def test_state_and_history_know_the_plan(host: Host) -> None:
 
 
 def test_what_runs_neither_the_old_nor_the_new_image_has_drifted(host: Host) -> None:
-    host.service("web.service", Recipe("web", OTHER)) if host.has(V3, OTHER) else None
+    host.has(V3, OTHER)
+    host.service("web.service", Recipe("web", OTHER))
     units = {"app.service": [entry("app", V1)], "web.service": [entry("web", V1, OTHER)]}
     plan = planned(host, document({APP: V2, OTHER: V2}, units))
     report = host.update(planned=plan).run()
