@@ -162,7 +162,7 @@ def read_plan(document: object, now: datetime) -> Plan:
     if not isinstance(document, dict):
         raise _refused("it is not an object")
     schema = document.get("schema")
-    if type(schema) is not int or schema != SCHEMA:
+    if schema != SCHEMA or isinstance(schema, (bool, float)):
         newer = isinstance(schema, int) and schema > SCHEMA
         told = f"its schema is {schema}, and this release knows {SCHEMA}; use the release that made it"
         raise _refused(told if newer else f"its schema is not {SCHEMA}")
