@@ -38,7 +38,7 @@ from testbed import LANE, BenchError
 
 _REGISTRY_PORT, _PROXY_PORT = (5149 + 20 * (LANE - 1), 5148 + 20 * (LANE - 1)) if LANE else (5121, 5120)
 #: Before the hosts' SSH: only the controller connects there.
-_SSH_PORTS = 5300 + 20 * LANE
+_SSH_PORTS = 5600 + 20 * LANE
 _DEFAULT_HOSTS = "trixie-1,trixie-2,trixie-3,bookworm-1,bookworm-2,bookworm-3"
 #: Images are for several, as most public ones are.
 _PLATFORMS = ("linux/amd64", "linux/arm64")
@@ -146,7 +146,7 @@ def prepared(
         maker = ImageMaker(registry.address)
         for number in range(images):
             maker.push(_image(number), "stable", version=f"{time.time_ns()}", platforms=platforms)
-        for host in hosts:
+        for host in dict.fromkeys(hosts):
             say(f"starting {containers} containers on {host.name}")
             units.reset(host)
             stack.callback(units.reset, host)
@@ -157,7 +157,7 @@ def prepared(
         for number, host in enumerate(hosts):
             listen = (GATEWAY, _SSH_PORTS + number)
             proxies.append(stack.enter_context(FaultProxy((host.address, 22), listen)))
-            far[f"far-{host.name}"] = {
+            far[f"far-{number}-{host.name}"] = {
                 "ansible_host": listen[0],
                 "ansible_port": listen[1],
                 "ansible_ssh_extra_args": f"-oHostKeyAlias={host.address}",
@@ -200,7 +200,9 @@ def main(words: t.Sequence[str]) -> int:
     """Return the exit code: 0 if everything was done and verified."""
     parser = argparse.ArgumentParser(prog="fleet.py", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
-        "--hosts", default=_DEFAULT_HOSTS, help="lab hosts; all on them is removed (default %(default)s)"
+        "--hosts",
+        default=_DEFAULT_HOSTS,
+        help="lab hosts; all on them is removed; one that is named again is one more entry of the inventory (default %(default)s)",
     )
     parser.add_argument("--containers", type=int, default=20, metavar="N", help="of each host (default %(default)s)")
     parser.add_argument("--images", type=int, default=15, metavar="N", help="distinct ones (default %(default)s)")
