@@ -82,6 +82,10 @@ class Mending:
         results = self._finish() if direction(self._group, self._sight) == FINISHED else self._undo({})
         for member in self._members.values():
             self._tags.drop_pulled_names(member)
+            for change in member.changes:
+                # Also beside a name that keeps what was staged: the run that pulled it may be the one that was interrupted.
+                if change.target.id is not None and change.target.pull is not None:
+                    self._tags.drop(change.target.id, change.target.pull)
         return {(one.run, one.unit): results[one.unit] for one in self._group}
 
     # Forward.

@@ -62,7 +62,7 @@ def stage_all(
 ) -> dict[str, Outcome]:
     """Have every target in local storage, each once, side by side. C(discovery.snapshot) has all images.
 
-    C(begin) is told what moves its tag for a moment, because a signature is wanted.
+    C(begin) is told what leaves a name for a moment, and moves its tag where a signature is wanted.
     """
     snapshot = discovery.snapshot
     changes, outcomes = _changes(discovery, decisions), foreseen(discovery, decisions)
@@ -73,10 +73,7 @@ def stage_all(
             together.setdefault((kept, change.target.authfile), []).append(change)
     if not together:
         return outcomes
-    firsts = [some[0] for some in together.values()]
-    tagged = [one for one in firsts if not store.takes_unsigned(one.target.name, one.target.digest or "")]
-    if tagged:
-        begin(form_groups(tagged))
+    begin(form_groups([some[0] for some in together.values()]))
     with ThreadPoolExecutor(max_workers=min(parallel, len(together))) as pool:
         for some in pool.map(lambda one: _stage(one[0][0], one[1], store, memory, snapshot), together.items()):
             outcomes.update(some)

@@ -418,3 +418,19 @@ def test_many_groups_share_the_writings() -> None:
     assert set(told(host.update(parallel=20).run()).values()) == {("updated", None)}
     assert host.memory.writes <= 22
     assert host.memory.state.intents == ()
+
+
+def test_a_staging_that_is_killed_leaves_no_name_of_a_pull() -> None:
+    options: dict[str, t.Any] = {"stage": True}
+    steps = _steps(one_unit, options)
+    left = 0
+    for step in range(steps):
+        host = one_unit()
+        _kill(host, step, host.update(**options).run)
+        left += any("@" in name for name in host.tags)
+        host.registry.publish(V3)  # Nobody asks for what was pulled before.
+        host.update().repair()
+        assert [name for name in host.tags if "@" in name] == [], f"step {step}"
+        assert (host.running("app"), host.tags[APP]) == (V1.id, V1.id)
+        assert host.memory.history == []
+    assert left > 0
