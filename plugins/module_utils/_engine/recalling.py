@@ -26,6 +26,7 @@ if t.TYPE_CHECKING:
 _HOLD_KEYS = ("by", "reference", "unit", "reason", "until", "platform", "id", "digests", "since")
 _UNIT_KEYS = ("unit", "verdict", "reason", "error", "job_result", "seconds", "changes")
 _PIECE_KEYS = ("container", "image", "before", "target")
+_TOLD = ("holds", "slots", "plan", "intents", "runs")
 _WHO_KEYS = ("uid", "user", "sudo_user")
 
 
@@ -36,7 +37,7 @@ def recalled(user: str | None, runs: int) -> tuple[dict[str, t.Any], list[str]]:
     """
     warnings: list[str] = []
     whose = {"scope": "user" if user else "system", "user": user}
-    told: dict[str, t.Any] = {"holds": None, "slots": None, "plan": None, "intents": None, "runs": None}
+    told: dict[str, t.Any] = dict.fromkeys(_TOLD)
     told["follows"] = followed(user)
     try:
         told.update(_state(StateFile().read(), whose))

@@ -12,7 +12,6 @@ import typing as t
 import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import accounts
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.accounts import Account
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.everyone import ask_everyone
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.listing import list_everyone
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.settings import Access, Settings
@@ -32,7 +31,7 @@ _NOTHING: dict[str, t.Any] = {
 
 @pytest.fixture(autouse=True)
 def _users(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [t.cast("Account", accounts.find(name)) for name in (_DAEMON, _GAMES, _MAIL)]
+    found = [one for name in (_DAEMON, _GAMES, _MAIL) if (one := accounts.find(name)) is not None]
     monkeypatch.setattr(accounts, "with_containers", lambda: found)
     monkeypatch.setattr(accounts, "has_manager", lambda account: account.name != _MAIL)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -37,6 +38,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "state"
 
 
+def _entries(told: dict[str, t.Any], key: str) -> list[dict[str, t.Any]]:
+    assert told[key] is not None
+    return list(told[key])
+
+
 def test_a_host_that_remembers_nothing_says_so_and_nothing_is_made(folder: Path) -> None:
     told, warnings = recalled(None, 5)
     follows = told.pop("follows")
@@ -62,11 +68,11 @@ def test_all_that_is_remembered_is_told_with_whose_it_is(folder: Path) -> None:
 
     assert not warnings
     anna = {"scope": "user", "user": "anna"}
-    by_image, by_person = told["holds"]
+    by_image, by_person = _entries(told, "holds")
     assert by_image.items() >= {**anna, "by": "image", "reference": WEB, "id": NEW, "reason": "job_failed"}.items()
     assert by_person.items() >= {**anna, "by": "user", "unit": "shop*", "reason": "frozen", "id": None}.items()
     assert set(by_image) == set(by_person)
-    (kept,) = told["slots"]
+    (kept,) = _entries(told, "slots")
     assert kept.items() >= {**anna, "unit": "web.service", "number": 1, "id": OLD, "name": slot.name}.items()
     moved = {
         "container": "web",
@@ -76,7 +82,7 @@ def test_all_that_is_remembered_is_told_with_whose_it_is(folder: Path) -> None:
     }
     said = {**anna, "unit": "web.service", "run": "f" * 32, "time": "2026-11-21T12:00:00Z", "changes": [moved]}
     assert told["intents"] == [said]
-    (run,) = told["runs"]
+    (run,) = _entries(told, "runs")
     assert run["run"] == "1"
     assert run["by"] == {"uid": 0, "user": "root", "sudo_user": "anna"}
 
