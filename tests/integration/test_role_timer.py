@@ -107,7 +107,12 @@ def test_a_changed_schedule_restarts_no_container(host: Host, ansible: Ansible, 
     engine = host.run(["sha256sum", _ENGINE]).stdout
 
     changed = _timer(
-        ansible, host, on_calendar="*-*-* 03:30:00", time_zone="Europe/Berlin", environment={"https_proxy": 'a "b" 5%'}
+        ansible,
+        host,
+        on_calendar="*-*-* 03:30:00",
+        time_zone="Europe/Berlin",
+        environment={"https_proxy": 'a "b" 5%'},
+        scope="all",
     ).succeeded()
 
     assert changed.changed > 0
@@ -115,6 +120,8 @@ def test_a_changed_schedule_restarts_no_container(host: Host, ansible: Ansible, 
     assert host.run(["sha256sum", _ENGINE]).stdout == engine
     shown = host.run(["systemctl", "show", "--property=TimersCalendar", f"{_UNIT}.timer"]).stdout
     assert "OnCalendar=*-*-* 03:30:00 Europe/Berlin" in shown
+    for unit in (f"{_UNIT}.service", f"{_UNIT}-recovery.service"):
+        assert "--scope=all /etc/" in host.run(["systemctl", "show", "--property=ExecStart", unit]).stdout
     assert (
         'https_proxy=a "b" 5%'
         in host.run(["sh", "-c", f"systemctl show -p Environment {_UNIT}.service | sed 's/\\\\//g'"]).stdout
@@ -169,6 +176,7 @@ def test_the_distributions_own_timer(host: Host, ansible: Ansible, push: Push) -
         ({"settings": {"onyl": []}}, "there is no setting 'onyl'"),
         ({"settings": {"parallel": "many"}}, "parallel must be a whole number"),
         ({"engine": "watchtower"}, "engine"),
+        ({"engine": "podman", "scope": "all"}, "container_units_timer_scope all is for the engine collection"),
     ],
 )
 @pytest.mark.parametrize("distro", ["trixie"])
