@@ -20,6 +20,7 @@ from .._pure.plans import ExpiredPlanError
 from .._update.planned import Planned, for_this_host
 
 if t.TYPE_CHECKING:
+    from .._pure.plan_records import PlanRecord
     from .._pure.state import State
     from .settings import Settings
 
@@ -49,26 +50,34 @@ def planned(settings: Settings) -> Planned | None:
     return found
 
 
-def following(settings: Settings, memory: Remembering | None = None) -> tuple[Settings | None, str]:
+def following(settings: Settings, memory: Remembering | None = None) -> tuple[Settings, str]:
     """The settings with the last plan that the user who runs this process was given, for a timer that follows plans.
 
-    None where there is nothing to follow, with the reason in a sentence: a plan that was only staged waits for somebody to
-    activate it, and one that is over says nothing any more.
+    Where there is nothing to follow, they are those of a repair alone, and the sentence says why: a plan that was only staged
+    waits for somebody to activate it, and one that is over says nothing any more.
 
     Raises:
         StateError: What is remembered cannot be read.
         InputError: The plan cannot be used.
     """
     record = (memory or StateFile()).read().plan
+    why_not = _why_not(record)
+    if record is not None and not why_not:
+        follower = replace(settings, plan=record.document, allow_follower=True)
+        try:
+            planned(follower)
+        except ExpiredPlanError as error:
+            why_not = str(error)
+        else:
+            return follower, f"following the plan {record.id}"
+    return replace(settings, repair_only=True), f"{why_not}; only what was interrupted is finished or undone"
+
+
+def _why_not(record: PlanRecord | None) -> str:
     if record is None:
-        return None, "no plan was given to this host as yet"
+        return "no plan was given to this host as yet"
     if record.document is None:
-        return None, f"the plan {record.id} is too large to be kept here"
+        return f"the plan {record.id} is too large to be kept here"
     if record.verdict is Verdict.STAGED:
-        return None, f"the plan {record.id} was only staged, and waits to be activated"
-    follower = replace(settings, plan=record.document, allow_follower=True)
-    try:
-        planned(follower)
-    except ExpiredPlanError as error:
-        return None, str(error)
-    return follower, f"following the plan {record.id}"
+        return f"the plan {record.id} was only staged, and waits to be activated"
+    return ""

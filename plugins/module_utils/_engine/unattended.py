@@ -65,15 +65,12 @@ def main(words: t.Sequence[str], say: t.Callable[[str], None]) -> int:
         _must_have_libraries()
         if asked.validate:
             return DONE
-        of_whom = replace(_of_whom(wanted.settings, asked.scope), repair_only=asked.repair)
-        settings: Settings | None = of_whom
-        if wanted.follow == PLAN and not asked.repair:
+        settings = replace(_of_whom(wanted.settings, asked.scope), repair_only=asked.repair)
+        if (asked.follow or wanted.follow) == PLAN and not asked.repair:
             from .planning import following  # noqa: PLC0415 (most timers follow the registry)
 
-            settings, why = following(of_whom)
+            settings, why = following(settings)
             say(f"{_NOTICE}{why}")
-        if settings is None:
-            return DONE
         report = autoupdate(settings, check_mode=False)
     except InputError as error:
         say(f"{_ERROR}{error}")

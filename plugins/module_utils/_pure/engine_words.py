@@ -15,7 +15,7 @@ from .errors import InputError
 
 #: Options that are on or off, and those that take a value, after an equals sign or as the next word.
 _SWITCHES = ("--repair", "--validate")
-_VALUES: dict[str, t.Collection[str] | None] = {"--scope": ("system", "all")}
+_VALUES: dict[str, t.Collection[str] | None] = {"--follow": ("plan", "registry"), "--scope": ("system", "all")}
 _LONGEST = 4096
 
 
@@ -23,7 +23,8 @@ _LONGEST = 4096
 class EngineWords:
     """What was asked for. C(path) is the file of settings; C(validate) only reads it, and looks for the libraries.
 
-    C(repair) only finishes or undoes what an earlier run was interrupted in.
+    C(repair) only finishes or undoes what an earlier run was interrupted in. C(follow) is C(plan) or C(registry), where it is
+    not to be as the settings say.
     C(scope) is C(all) where root updates everybody's containers, and not the system's alone.
     """
 
@@ -31,6 +32,7 @@ class EngineWords:
     validate: bool = False
     repair: bool = False
     scope: str = "system"
+    follow: str | None = None
 
 
 def read_words(words: t.Sequence[str]) -> EngineWords:

@@ -90,8 +90,8 @@ def test_a_timer_follows_the_last_plan(verdict: Verdict) -> None:
     ],
 )
 def test_a_timer_that_has_nothing_to_follow_says_why(memory: Memory, said: str) -> None:
-    settings, why = planning.following(Settings(), memory)
-    assert settings is None
+    settings, why = planning.following(Settings(settle=3), memory)
+    assert settings == Settings(settle=3, repair_only=True), "an interrupted run is repaired all the same"
     assert said in why
 
 

@@ -31,6 +31,13 @@ def test_everybodys_containers_are_asked_for(words: list[str]) -> None:
         read_words(["--scope", "some", "timer.json"])
 
 
+@pytest.mark.parametrize("words", [["--follow=plan", "timer.json"], ["timer.json", "--follow", "plan"]])
+def test_what_is_followed_stands_after_an_equals_sign_or_as_the_next_word(words: list[str]) -> None:
+    assert read_words(words) == EngineWords("timer.json", follow="plan")
+    with pytest.raises(InputError, match="--follow may be plan, registry, not 'latest'"):
+        read_words(["--follow", "latest", "timer.json"])
+
+
 @pytest.mark.parametrize(
     "words",
     [[], [""], ["--validate"], ["--other", "file"], ["-v", "file"], ["a", "b"], ["--validate=yes", "a"], ["a" * 5000]],
