@@ -19,6 +19,7 @@ from lablib.lab import Lab
 from lablib.registry import Request
 from lablib.units import ContainerSpec, deploy_many
 from pushing import PLATFORM, Push, id_of
+from secure import Vault
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.plans import read_plan
 
@@ -158,3 +159,28 @@ def test_a_variable_that_cannot_be_meant_is_named_before_anybody_is_asked(
         assert said in output
         assert "Look at the hosts" not in output
         assert "Ask each host" not in output
+
+
+def test_credentials_open_registries_and_are_never_printed(
+    host: Host, ansible: Ansible, vault: Vault, tmp_path: Path
+) -> None:
+    vault.deploy(host, "it-locked", vault.push("plan-locked"))
+    variables = tmp_path / "variables.json"
+    plan_file = tmp_path / "plan.json"
+    for resolver in ("host", "controller"):
+        for password, unknown in ((vault.registry.password, 0), ("wr0ng-secret", 1)):
+            credentials = vault.credentials(password)
+            given: dict[str, Any] = {
+                "rollout_resolver": resolver,
+                "rollout_credentials": credentials,
+                "plan_file": str(plan_file),
+            }
+            if resolver == "controller":
+                # Hosts have the lab's CA; the controller does not.
+                given["rollout_ca_path"] = str(vault.registry.ca_path)
+            variables.write_text(json.dumps(given), encoding="utf-8")
+            book = run(ansible, "plan", [host.name], {}, options=["-vvv", f"-e@{variables}"]).succeeded()
+            assert password not in book.output
+            targets = json.loads(plan_file.read_text(encoding="utf-8"))["targets"]
+            assert len(targets) == 1 - unknown, book.output[-3000:]
+            assert ("unknown: auth_required" in book.squeezed) == bool(unknown)
