@@ -8,7 +8,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from harness import Ansible
+from harness import Ansible, Result
 from hooks import hooked
 from killing import Scene, hang, install, problems, told
 from lablib.host import Host
@@ -70,6 +70,10 @@ def test_one_repair_after_a_kill_at_every_step_of_a_way_back(host: Host, push: P
         assert one["seen"]["names"][scene.reference] == scene.old
 
 
+def _repaired(result: Result) -> list[tuple[str, str, str | None]]:
+    return [(one["unit"], one["did"], one["error"]) for one in result.data["repaired"]]
+
+
 def test_a_module_that_was_killed_while_it_moved_a_tag(host: Host, ansible: Ansible, push: Push) -> None:
     """The quartet, with a run that is killed before it."""
     old = push("web")
@@ -82,20 +86,20 @@ def test_a_module_that_was_killed_while_it_moved_a_tag(host: Host, ansible: Ansi
     (intent,) = state(host)["intents"]
     assert intent["unit"] == "it-web.service"
 
-    wanted = [{"unit": "it-web.service", "did": "undone", "error": None}]
+    wanted = [("it-web.service", "undone", None)]
     checked = ansible.update(host.name, check=True).succeeded()
-    assert (checked.data["repaired"], checked.changed) == (wanted, True)
+    assert (_repaired(checked), checked.changed) == (wanted, True)
     assert look(host) == before
     assert state(host)["intents"] == [intent]
     done = ansible.update(host.name).succeeded()
-    assert (done.data["repaired"], done.verdicts(), done.changed) == (wanted, {"it-web": ("updated", None)}, True)
+    assert (_repaired(done), done.verdicts(), done.changed) == (wanted, {"it-web": ("updated", None)}, True)
     assert look(host).runs("it-web") == id_of(new) == look(host).names[old.reference]
     assert list(look(host).slots.values()) == [id_of(old)]
     assert len(starts(host, "it-web.service")) == count + 1
     assert [one["verdict"] for one in history(host)] == ["rolled_back", "updated"]
     for check in (True, False):
         again = ansible.update(host.name, check=check).succeeded()
-        assert (again.data["repaired"], again.verdicts(), again.changed) == ([], {"it-web": ("current", None)}, False)
+        assert (_repaired(again), again.verdicts(), again.changed) == ([], {"it-web": ("current", None)}, False)
 
 
 def _kill_in_the_middle(host: Host, ansible: Ansible, whom: str) -> int:
@@ -123,7 +127,7 @@ def test_a_pull_that_is_killed_or_loses_its_run(host: Host, ansible: Ansible, pu
     assert [one["unit"] for one in state(host)["intents"]] == ["it-slow.service"]
     proxy.delay_ms = 0
     done = ansible.update(host.name).succeeded()
-    assert done.data["repaired"] == [{"unit": "it-slow.service", "did": "nothing", "error": None}]
+    assert _repaired(done) == [("it-slow.service", "nothing", None)]
     assert done.verdicts() == {"it-slow": ("updated", None)}
     assert look(host).runs("it-slow") == id_of(new)
     assert look(host).names_by_digest == []
@@ -166,7 +170,7 @@ def test_a_host_that_boots_on_a_broken_image(host: Host, ansible: Ansible, push:
     hang(host, scene, "ServiceManager.restart")
     host.power_cut()
     done = ansible.update(host.name).failed()
-    assert done.data["repaired"] == [{"unit": "it-back.service", "did": "undone", "error": None}]
+    assert _repaired(done) == [("it-back.service", "undone", None)]
     assert done.verdicts() == {"it-back": ("rolled_back", "job_failed")}
     assert look(host).runs("it-back") == f"sha256:{scene.old}" == look(host).names[scene.reference]
     assert ansible.update(host.name).succeeded().verdicts() == {"it-back": ("held", "bad_digest")}
