@@ -92,6 +92,13 @@ def test_a_tag_that_moves_and_a_host_that_is_lost(
     assert checked["waves"] == [[first], [second, lost], others]
     assert _containers(fleet) == before
 
+    # Pulled beforehand, it moves nothing; a second time there is nothing to pull.
+    ahead = {**given, "rollout_stage_only": True, "rollout_waves": "100%"}
+    for waves in ([fleet.names], []):
+        staged = fleet.play("rollout", ahead).succeeded()
+        assert (staged["waves"], staged["summary"]) == (waves, {"staged": len(fleet.names)})
+    assert _containers(fleet) == before
+
     running = fleet.start("rollout", {**given, "rollout_soak": 8})
     running.await_text("Wave 1 of 3")
     cut_off(fleet.hosts[2])
