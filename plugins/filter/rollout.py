@@ -161,9 +161,14 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.moments 
 
 Given = t.Mapping[str, t.Any]
 #: What the playbook registers, and the variable that add_host sets.
-_LEFT, _PART, _ASKED, _APPLIED, _FIRST, _LAST, _UNDONE, _BACK = (
-    f"podfleet_rollout_{name}" for name in ("left", "part", "asked", "applied", "first", "last", "undone", "back")
-)
+_LEFT = "podfleet_rollout_left"
+_PART = "podfleet_rollout_part"
+_ASKED = "podfleet_rollout_asked"
+_APPLIED = "podfleet_rollout_applied"
+_FIRST = "podfleet_rollout_first"
+_LAST = "podfleet_rollout_last"
+_UNDONE = "podfleet_rollout_undone"
+_BACK = "podfleet_rollout_back"
 
 
 def rollout(variables: Given, step: str, **given: t.Any) -> object:
