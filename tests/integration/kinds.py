@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import kube
 from kube import KubeContainer
@@ -48,7 +49,7 @@ class Manager:
     user: User | None = None
 
     @property
-    def arguments(self) -> dict[str, str]:
+    def arguments(self) -> dict[str, Any]:
         """What tells image_autoupdate that these units are meant."""
         return {"scope": "user", "user": USER} if self.user else {}
 

@@ -55,7 +55,7 @@ def test_everybody_in_one_report(host: Host, users: tuple[User, User], ansible: 
     before = (look(host).runs("it-web"), anna.runs("it-web"), bert.runs("it-web"))
     new = push("shared", version="2")
     push("bad", version="2", kind=Kind.NO_START)
-    arguments = {"scope": "all", "only": ["unit:it-*"]}
+    arguments: dict[str, Any] = {"scope": "all", "only": ["unit:it-*"]}
 
     predicted = ansible.update(host.name, check=True, **arguments).succeeded()
     keys = [("system", None, "it-web.service"), ("user", ANNA, "it-web.service"), ("user", BERT, "it-web.service")]
@@ -121,7 +121,7 @@ def _one_user_in_the_way(ansible: Ansible, anna: User, bert: User, push: Push) -
     """A user whose memory is damaged does not keep others from being updated, and the run fails for it."""
     new = push("shared", version="3")
     bert.run("sh", "-c", "echo rubbish > ~/.local/state/podfleet-autoupdate/state.json")
-    arguments = {"scope": "all", "only": ["unit:it-web"], "fail_on": []}
+    arguments: dict[str, Any] = {"scope": "all", "only": ["unit:it-web"], "fail_on": []}
 
     result = ansible.update(bert.host.name, **arguments).failed()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from harness import Ansible, same_prediction
 from lablib.host import Host
@@ -136,7 +137,7 @@ def test_a_plan_that_cannot_be_meant_is_refused_before_anything(host: Host, ansi
         "plan_host": sealed({**good, "hosts": {**good["hosts"], "another": {"units": {}}}}),
     }
     for said, told in refused.items():
-        given = {} if said == "plan_host" else {"plan_host": host.name}
+        given: dict[str, Any] = {} if said == "plan_host" else {"plan_host": host.name}
         failed = ansible.update(host.name, plan=told, **given).failed()
         assert said in failed.data["msg"], failed.data["msg"]
     host.write(TIMER, "{}")

@@ -87,7 +87,7 @@ def test_the_system_and_the_user_do_not_see_each_other(user: User, ansible: Ansi
     assert ansible.update(host.name).succeeded().rows == []
     # A unit of the system's under User=: where it is given its control group (Delegate=), its processes are the system's.
     # Else podman takes them to a scope of the user's manager, and they are of no unit at all.
-    expected = {"it-mine": ("current", None)}
+    expected: dict[str, tuple[str, str | None]] = {"it-mine": ("current", None)}
     for name, delegate, reason in (("it-given", "yes", "other_manager"), ("it-moved", "no", "unit_mismatch")):
         strange = f"""# A unit of the podfleet lab
 [Service]
