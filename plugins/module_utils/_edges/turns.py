@@ -13,17 +13,18 @@ Where more restarts begin than the machine can work at, each unit is down for lo
 from __future__ import annotations
 
 import collections
+import math
 import os
 import threading
 import time
 
-#: What is expected of a unit's start before any was seen, in seconds.
-_USUAL_START = 0.2
+#: What is expected of a unit's start before enough were seen, in seconds.
+_USUAL_START = 0.15
+_SEEN = 8
 #: A start that takes longer waits for something: its work is not known, and need not keep others waiting.
 _LONGEST_START = 0.6
 #: How long two processors are busy with a restart, as a multiple of the time that its start takes.
-_RESTART_OF_START = 1.5
-_SEEN = 8
+_RESTART_OF_START = 2.0
 
 
 class Turns:
@@ -31,15 +32,15 @@ class Turns:
 
     def __init__(self, processors: int | None = None) -> None:
         self._factor = _RESTART_OF_START * 2 / (processors or _processors())
-        self._starts: collections.deque[float] = collections.deque(maxlen=_SEEN)
-        self._next = 0.0
+        self._starts = collections.deque([_USUAL_START], maxlen=_SEEN)
+        self._begun = -math.inf
         self._lock = threading.Lock()
 
     @property
     def gap(self) -> float:
         """How far apart restarts begin now, in seconds."""
         # The quickest one: others may have waited for something, or for each other.
-        return self._factor * min(_LONGEST_START, min(self._starts, default=_USUAL_START))
+        return self._factor * min(_LONGEST_START, *self._starts)
 
     def started(self, seconds: float) -> None:
         """Note how long a unit's start took."""
@@ -48,12 +49,9 @@ class Turns:
 
     def wait(self) -> None:
         """Wait for the caller's turn: it begins a gap after the turn before it."""
-        with self._lock:
-            now = time.monotonic()
-            begin = max(now, self._next)
-            self._next = begin + self.gap
-        if begin > now:
-            time.sleep(begin - now)
+        with self._lock:  # Whoever comes later waits here, and then for as long as is right by then.
+            time.sleep(max(0.0, self._begun + self.gap - time.monotonic()))
+            self._begun = time.monotonic()
 
 
 def _processors() -> int:

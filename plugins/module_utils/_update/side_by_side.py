@@ -19,6 +19,8 @@ from .admission import Failures
 from .groups import Member
 from .outcomes import Outcome
 
+#: More pulls at once would take turns for the processors, and let the first restart wait.
+_PULLS = 3
 _Group = tuple[Member, ...]
 
 
@@ -56,7 +58,7 @@ def move_all(
         finally:
             ahead.release()
 
-    with ThreadPoolExecutor(width) as stagers, ThreadPoolExecutor(width) as movers:
+    with ThreadPoolExecutor(min(width, _PULLS)) as stagers, ThreadPoolExecutor(width) as movers:
         staging: dict[Future[Transaction], _Group] = {stagers.submit(stage, group): group for group in groups}
         moving = [movers.submit(activate, staging[one], one.result()) for one in as_completed(staging)]
         return {key: outcome for one in moving for key, outcome in one.result().items()}
