@@ -150,6 +150,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet import 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.plain import plain
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_answers import (
     UnitKey,
+    pattern_of,
     read_answer,
     read_looks,
 )
@@ -302,8 +303,8 @@ def _settings(settings: RolloutSettings) -> dict[str, t.Any]:
 
 
 def _patterns(units: t.Iterable[UnitKey]) -> list[str]:
-    """Patterns for C(only); names of units have no wildcards."""
-    return sorted({f"unit:{unit}" for _user, unit in units})
+    """Patterns for C(only)."""
+    return sorted(map(pattern_of, units))
 
 
 class FilterModule:

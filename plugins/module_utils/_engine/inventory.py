@@ -94,7 +94,7 @@ def inventory(settings: Settings, runs: int) -> Inventory:
     must_be_owner(settings)
     must_be_usable(settings)
     must_be_in_range("runs", runs, MOST_RUNS, least=0)
-    selection = Selection.parse(settings.only, settings.exclude)
+    selection = Selection.parse(settings.only, settings.exclude, settings.user)
     with contextlib.ExitStack() as stack:
         bus = service_manager(settings, stack)
         discovery = discover(

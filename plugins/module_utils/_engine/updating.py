@@ -38,7 +38,7 @@ def update(settings: Settings, begun: FirstLook, planned: Planned | None = None,
         EngineError: The host could not be looked at; nothing was changed.
         MissingLibraryError: dbus-python or requests is needed and not there.
     """
-    selection = Selection.parse(settings.only, settings.exclude)
+    selection = Selection.parse(settings.only, settings.exclude, settings.user)
     files = CredentialFiles(settings.access.credentials, settings.access.authfile)
     with contextlib.ExitStack() as stack:
         podman = Podman(authfiles=files.for_podman, verify_tls=settings.access.validate_certs, begun=begun)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
+from .._pure.ownership import is_service_name
+from .rollout_answers import UnitKey
 from .rollout_ledger import WAITING, HostRecord, Ledger
 from .rollout_settings import RolloutSettings
 
@@ -74,12 +76,17 @@ def report(ledger: Ledger, text: str, *, check: bool, failed: bool) -> dict[str,
         },
         # What a rollback that follows in a workflow takes back.
         "moved": {
-            host: sorted({unit for _user, unit in record.moved})
+            host: sorted(_named(key) for key in record.moved if is_service_name(key[1]))
             for host, record in sorted(ledger.hosts.items())
             if record.moved and ledger.state == "updated"
         },
         "bad_images": [one.to_entry() for one in ledger.bad],
     }
+
+
+def _named(key: UnitKey) -> str:
+    user, unit = key
+    return f"{user}/{unit}" if user else unit
 
 
 def table(ledger: Ledger, text: str) -> list[str]:

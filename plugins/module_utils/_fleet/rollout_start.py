@@ -16,7 +16,7 @@ from .._pure.errors import InputError
 from .._pure.moments import written
 from .._pure.ownership import is_service_name
 from .._pure.reasons import Reason, Status
-from .rollout_answers import Answer, RowSeen, UnitKey, harmless
+from .rollout_answers import Answer, RowSeen, UnitKey, harmless, pattern_of
 from .rollout_ledger import Bad, HostRecord, Ledger
 from .rollout_settings import RolloutSettings
 from .waves import split
@@ -140,10 +140,11 @@ def only_moved(
     found: dict[str, t.Sequence[str]] = {}
     for host in hosts:
         units = moved.get(host) or []
-        if not isinstance(units, list) or not all(isinstance(one, str) and is_service_name(one) for one in units):
+        keys = [one.rpartition("/") for one in units if isinstance(one, str)] if isinstance(units, list) else []
+        if len(keys) != len(units) or not all(is_service_name(unit) for _user, _slash, unit in keys):
             raise InputError("rollout_report: what it says of moved units are no names of services")
-        if units:
-            found[host] = [f"unit:{one}" for one in units]
+        if keys:
+            found[host] = [pattern_of((user or None, unit)) for user, _slash, unit in keys]
     return found
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from .errors import InputError
 
 _KINDS = ("unit", "container", "image")
+#: Whom a pattern calls the owner of the system's units.
+_SYSTEM = "root"
 
 
 class Selectable(t.Protocol):
@@ -39,27 +41,37 @@ class Selectable(t.Protocol):
 
 @dataclass(frozen=True)
 class Pattern:
-    """One glob; C(kind) is None for a bare pattern, which matches any of the three."""
+    """One glob; C(kind) is None for a bare pattern, which matches any of the three.
+
+    C(elsewhere): it is about the units of somebody else than those that are looked at, and matches none of these.
+    """
 
     text: str
     kind: str | None
     glob: str
+    elsewhere: bool = False
 
     @classmethod
-    def parse(cls, text: str) -> Pattern:
-        """Read C(unit:GLOB), C(container:GLOB), C(image:GLOB) or a bare glob.
+    def parse(cls, text: str, user: str | None = None) -> Pattern:
+        """Read C(unit:GLOB), C(container:GLOB), C(image:GLOB) or a bare glob; C(unit@USER:GLOB) is about one owner.
+
+        C(user) is whose units are looked at, None for the system's.
 
         Raises:
             InputError: The pattern is empty.
         """
-        kind, colon, glob = text.partition(":")
-        pattern = cls(text, kind, glob) if colon and kind in _KINDS else cls(text, None, text)
+        told, colon, glob = text.partition(":")
+        kind, at, owner = told.partition("@")
+        elsewhere = bool(at) and owner != (user or _SYSTEM)
+        pattern = cls(text, kind, glob, elsewhere) if colon and kind in _KINDS else cls(text, None, text)
         if not pattern.glob:
             raise InputError(f"the pattern {text!r} is empty; write for example unit:web*, or leave it out")
         return pattern
 
     def matches(self, workload: Selectable) -> bool:
         """Whether the workload is meant; C(.service) may be left out of a unit's name."""
+        if self.elsewhere:
+            return False
         unit = workload.unit or ""
         names = {
             "unit": (unit, unit[: -len(".service")] if unit.endswith(".service") else unit),
@@ -78,9 +90,9 @@ class Selection:
     exclude: tuple[Pattern, ...] = ()
 
     @classmethod
-    def parse(cls, only: t.Iterable[str], exclude: t.Iterable[str]) -> Selection:
-        """Read both lists of patterns."""
-        return cls(tuple(map(Pattern.parse, only)), tuple(map(Pattern.parse, exclude)))
+    def parse(cls, only: t.Iterable[str], exclude: t.Iterable[str], user: str | None = None) -> Selection:
+        """Read both lists of patterns, for the units of this user (None: the system's)."""
+        return cls(*(tuple(Pattern.parse(text, user) for text in texts) for texts in (only, exclude)))
 
     def takes(self, workload: Selectable) -> bool:
         """Whether the workload takes part."""

@@ -78,10 +78,10 @@ def test_a_rollout_that_goes_back() -> None:
         podfleet_rollout_first=fleet.looked(),
         podfleet_rollout_last=fleet.looked("2"),
     )
-    assert _step("fallen", hosts=["a"], hostvars=hostvars) == ["unit:web.service"]
+    assert _step("fallen", hosts=["a"], hostvars=hostvars) == ["unit@root:web.service"]
     hostvars["a"]["podfleet_rollout_undone"] = fleet.answered(fleet.row("rolled_back"))
     told = _step("gate", ledger=told["ledger"], hostvars=hostvars)
-    assert told["back"] == {"b": ["unit:web.service"]}
+    assert told["back"] == {"b": ["unit@root:web.service"]}
     assert [one["id"] for one in told["bad_images"]] == [fleet.NEW]
     hostvars["b"]["podfleet_rollout_back"] = fleet.answered(fleet.row("rolled_back"))
     end = _step("report", ledger=told["ledger"], hostvars=hostvars)

@@ -202,3 +202,11 @@ def test_the_worst_is_told_first_and_numbers_add_up() -> None:
     assert report["bad_images"][0]["digests"] == [fleet.NEW_DIGEST]
     assert rollout_report.message(Ledger(None, None, "updated"), check=False) == "The plan has nothing for these hosts."
     assert "Waves: 2, 1." in rollout_report.message(_ledger("ab", "c"), check=True)
+
+
+def test_the_report_names_moved_units_with_their_users_and_nothing_that_is_none() -> None:
+    moved = (_UNIT, ("kim", "web.service"), (None, "*"), (None, "web.service x"))
+    told = rollout_report.report(
+        Ledger("p", "s", "updated", hosts={"a": HostRecord("converged", 1, moved)}), "", check=False, failed=False
+    )
+    assert told["moved"] == {"a": ["kim/web.service", "web.service"]}

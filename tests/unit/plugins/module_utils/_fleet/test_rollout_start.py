@@ -157,14 +157,24 @@ def test_a_plan_of_nothing_is_a_plan() -> None:
 
 
 def test_only_what_a_rollout_moved_goes_back_after_it() -> None:
-    report = {"moved": {"a": ["web.service"], "gone": ["x.service"], "b": []}}
-    assert only_moved(_BACK, report, ["a", "b", "c"]) == {"a": ["unit:web.service"]}
+    report = {"moved": {"a": ["web.service", "kim/web.service"], "gone": ["x.service"], "b": []}}
+    assert only_moved(_BACK, report, ["a", "b", "c"]) == {"a": ["unit@root:web.service", "unit@kim:web.service"]}
     some = RolloutSettings(state="rolled_back", only=("unit:db",))
     assert only_moved(some, None, ["a"]) == {"a": ["unit:db"]}
     assert only_moved(_UPDATE, report, ["c"]) == {"c": []}
 
 
-@pytest.mark.parametrize("report", [{"x": 1}, {"moved": []}, {"moved": {"a": "web.service"}}, {"moved": {"a": ["*"]}}])
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"x": 1},
+        {"moved": []},
+        {"moved": {"a": "web.service"}},
+        {"moved": {"a": ["*"]}},
+        {"moved": {"a": ["kim/*"]}},
+        {"moved": {"a": [1]}},
+    ],
+)
 def test_what_is_no_report_takes_nothing_back(report: dict[str, t.Any]) -> None:
     with pytest.raises(InputError, match="rollout_report"):
         only_moved(_BACK, report, ["a"])

@@ -25,6 +25,18 @@ class _Workload(t.NamedTuple):
 _WEB = _Workload()
 
 
+def test_a_pattern_can_be_about_one_owners_units() -> None:
+    some = Selection.parse(["unit@kim:web"], ["container@root:front"], "kim")
+    assert some.takes(_WEB)
+    for user in (None, "kai"):
+        assert not Selection.parse(["unit@kim:web"], [], user).takes(_WEB)
+        assert Selection.parse(["unit@kim:web"], [], user).unused([_WEB]) == ("unit@kim:web",)
+    assert Selection.parse(["unit@root:web"], []).takes(_WEB)
+    assert not Selection.parse(["unit@root:web"], [], "kim").takes(_WEB)
+    with pytest.raises(InputError):
+        Pattern.parse("unit@kim:")
+
+
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
