@@ -268,7 +268,7 @@ def _report(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
     ledger, check = Ledger.from_dict(plain(given["ledger"])), bool(given.get("check_mode"))
     back = rollout_gate.going_back(settings, ledger)
     answers = {host: read_answer(plain(given["hostvars"][host].get(_BACK))) for host in back}
-    ledger = rollout_gate.gone_back(ledger, answers)
+    ledger = rollout_gate.gone_back(ledger, back, answers)
     failed = rollout_report.is_failure(settings, ledger, check=check)
     text = rollout_report.message(ledger, check=check)
     return {

@@ -99,6 +99,12 @@ class Answer:
                 return str(status)
         return {"updated": "converged"}.get(state, state)
 
+    @property
+    def back(self) -> frozenset[UnitKey]:
+        """The units that run what they ran before, of a run that was to put them back."""
+        rows = self.rows or ()
+        return frozenset({row.key for row in rows} - {row.key for row in rows if not row.good("rolled_back")})
+
     def told(self, state: str) -> str | None:
         """What is wrong, for people."""
         if self.error:

@@ -57,28 +57,36 @@ def _record(ledger: Ledger, host: str, answer: WaveAnswer) -> HostRecord:
         return replace(before, verdict="unreachable", error="it did not answer")
     state = ledger.state
     verdict, told = answer.applied.verdict(state), answer.applied.told(state)
+    if answer.applied.rows == ():
+        verdict, told = "failed", "no container that was to be changed runs any more"
     fell = answer.fallen(state)
     moved = {row.key for row in answer.applied.rows or () if row.moved(state)}
     if fell:
         sentences = [told] if told else []
         verdict, told = (
             "failed",
-            "; ".join([*sentences, *(said for _reason, said in fell.values()), _gone_back(answer)]),
+            "; ".join([*sentences, *(said for _reason, said in fell.values()), _gone_back(answer, fell)]),
         )
-        moved -= {row.key for row in (answer.back.rows if answer.back else None) or () if row.moved("rolled_back")}
+        moved -= answer.back.back if answer.back else frozenset()
     elif moved and answer.soaked and answer.last is None:
         verdict, told = "unreachable", "it was changed, and did not answer after the soak"
     return replace(before, verdict=verdict, moved=tuple(sorted(moved, key=_order)), error=told)
 
 
-def _gone_back(answer: WaveAnswer) -> str:
+def _gone_back(answer: WaveAnswer, fell: t.Collection[UnitKey]) -> str:
     if answer.back is None:
         return "left as it is"
-    verdict = answer.back.verdict("rolled_back")
-    rows = answer.back.rows or ()
-    if verdict == "rolled_back" and rows:
+    if answer.back.back.issuperset(fell):
         return "the old image runs again"
-    return f"it could not be rolled back: {answer.back.told('rolled_back') or 'its container does not run'}"
+    return f"it could not be rolled back: {_not_back(answer.back, fell)}"
+
+
+def _not_back(answer: Answer, wanted: t.Iterable[UnitKey]) -> str:
+    """Why not all of these units went back. A unit whose container does not run is in no row."""
+    seen = {row.key for row in answer.rows or ()}
+    silent = [f"no container of {unit} runs" for _user, unit in sorted(set(wanted) - seen, key=_order)]
+    odd = answer.told("rolled_back")
+    return "; ".join([*([odd] if odd else []), *([] if answer.error else silent)])
 
 
 def _order(key: UnitKey) -> tuple[str, str]:
@@ -134,22 +142,22 @@ def going_back(settings: RolloutSettings, ledger: Ledger) -> dict[str, tuple[Uni
     return found
 
 
-def gone_back(ledger: Ledger, answers: t.Mapping[str, Answer | None]) -> Ledger:
-    """The ledger after hosts went back."""
+def gone_back(
+    ledger: Ledger, wanted: t.Mapping[str, t.Collection[UnitKey]], answers: t.Mapping[str, Answer | None]
+) -> Ledger:
+    """The ledger after hosts went back with the units that were wanted back."""
     records = {}
-    for host, answer in answers.items():
-        before = ledger.hosts.get(host, HostRecord())
+    for host, units in wanted.items():
+        before, answer = ledger.hosts.get(host, HostRecord()), answers.get(host)
         if answer is None or not answer.reached:
             error = "it did not answer when it was to go back"
             records[host] = replace(before, verdict="unreachable", error=error)
             continue
-        verdict = answer.verdict("rolled_back")
-        back = {row.key for row in answer.rows or () if row.moved("rolled_back")}
-        failed = before.verdict == "failed"
+        all_back = answer.back.issuperset(units)
         records[host] = replace(
             before,
-            verdict="failed" if failed or verdict != "rolled_back" else "rolled_back",
-            moved=tuple(key for key in before.moved if key not in back),
-            error=answer.told("rolled_back") or before.error,
+            verdict="rolled_back" if all_back and before.verdict != "failed" else "failed",
+            moved=tuple(key for key in before.moved if key not in answer.back),
+            error=before.error if all_back else f"it could not be rolled back: {_not_back(answer, units)}",
         )
     return ledger.noting(records)

@@ -46,7 +46,8 @@ def is_failure(settings: RolloutSettings, ledger: Ledger, *, check: bool) -> boo
 def message(ledger: Ledger, *, check: bool) -> str:
     """The rollout in a sentence."""
     if not ledger.hosts:
-        return "The plan has nothing for these hosts."
+        back = ledger.state == "rolled_back"
+        return "Nothing of what is to go back runs on these hosts." if back else "The plan has nothing for these hosts."
     counts = _counted(record.verdict for record in ledger.hosts.values())
     if check:
         sizes = ", ".join(map(str, map(len, ledger.waves))) or "none"

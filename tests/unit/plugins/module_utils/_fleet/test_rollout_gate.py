@@ -148,13 +148,42 @@ def test_who_goes_back_after_a_halt_is_as_was_asked() -> None:
 def test_what_went_back_is_noted() -> None:
     before = _judged(_ledger("abc"), {"a": _UPDATED, "b": _UPDATED, "c": _FAILED})
     back = fleet.answered(fleet.row("rolled_back"))
-    after = gone_back(before, {"a": read_answer(back), "b": read_answer(fleet.UNREACHABLE)})
+    after = gone_back(
+        before, {"a": [_UNIT], "b": [_UNIT]}, {"a": read_answer(back), "b": read_answer(fleet.UNREACHABLE)}
+    )
     assert {host: record.verdict for host, record in after.hosts.items()} == {
         "a": "rolled_back",
         "b": "unreachable",
         "c": "failed",
     }
     assert after.hosts["a"].moved == ()
+
+
+def test_what_should_go_back_and_does_not_run_is_no_success() -> None:
+    before = _judged(_ledger("ab"), {"a": _UPDATED, "b": _UPDATED})
+    back = fleet.answered(fleet.row("rolled_back"))
+    gone = {"a": read_answer(fleet.answered()), "b": read_answer(back)}
+    after = gone_back(before, {"a": [_UNIT], "b": [_UNIT, ("kim", "web.service")]}, gone)
+    assert [after.hosts[host].verdict for host in "ab"] == ["failed", "failed"]
+    assert after.hosts["a"].moved == (_UNIT,)
+    assert "no container of web.service runs" in str(after.hosts["a"].error)
+    assert after.hosts["b"].moved == ()
+
+
+def test_a_host_whose_containers_are_gone_has_not_arrived() -> None:
+    for state in ("updated", "rolled_back", "staged"):
+        record = _judged(_ledger("a", state=state), {"a": fleet.answered()}).hosts["a"]
+        assert (record.verdict, record.moved) == ("failed", ())
+
+
+def test_of_two_units_that_fell_both_have_to_go_back() -> None:
+    one, two = fleet.row("updated"), fleet.row("updated", reference=fleet.DB)
+    looks = {"workloads": []}
+    back = fleet.answered(fleet.row("rolled_back"))
+    answer = _wave(fleet.answered(one, two), looks, looks, back)
+    record = judge(RolloutSettings(), _ledger("a", "b"), {"a": answer}).hosts["a"]
+    assert "could not be rolled back: no container of db.service runs" in str(record.error)
+    assert record.moved == ((None, "db.service"),)
 
 
 # What is told.

@@ -156,6 +156,17 @@ def test_a_plan_of_nothing_is_a_plan() -> None:
     assert (dict(plan.targets), list(plan.hosts.values())) == ({}, [()])
 
 
+def test_where_nothing_is_meant_nothing_went_back() -> None:
+    some = RolloutSettings(state="rolled_back", only=("unit:typo",))
+    answers = {"a": (None, read_answer(fleet.answered())), "b": (None, read_answer(fleet.BROKEN))}
+    assert {host: one.verdict for host, one in begun(some, None, answers, ())[0].hosts.items()} == {"b": "failed"}
+    # What a rollout moved should run.
+    assert {host: one.verdict for host, one in begun(_BACK, None, answers, ())[0].hosts.items()} == {
+        "a": "failed",
+        "b": "failed",
+    }
+
+
 def test_only_what_a_rollout_moved_goes_back_after_it() -> None:
     report = {"moved": {"a": ["web.service", "kim/web.service"], "gone": ["x.service"], "b": []}}
     assert only_moved(_BACK, report, ["a", "b", "c"]) == {"a": ["unit@root:web.service", "unit@kim:web.service"]}
