@@ -78,18 +78,19 @@ class RowSeen:
 class Answer:
     """One run of image_autoupdate. C(rows) is None where it could not begin; C(error) then says why.
 
-    Not C(reached): nobody answered at all.
+    Not C(reached): nobody answered at all. C(unseen) are sentences about users who could not be looked at.
     """
 
     reached: bool = True
     rows: tuple[RowSeen, ...] | None = None
     error: str | None = None
+    unseen: tuple[str, ...] = ()
 
     def verdict(self, state: str) -> str:
         """C(unreachable), C(failed), C(held), C(pending), or C(state) where all is well: the first that a row demands."""
         if not self.reached:
             return "unreachable"
-        if self.rows is None:
+        if self.rows is None or self.unseen:
             return "failed"
         odd = {row.status for row in self.rows if not row.good(state)}
         if odd.intersection(_BAD):
@@ -109,7 +110,7 @@ class Answer:
         """What is wrong, for people."""
         if self.error:
             return self.error
-        odd = [row.told for row in self.rows or () if not row.good(state)]
+        odd = [*self.unseen, *(row.told for row in self.rows or () if not row.good(state))]
         return "; ".join(odd[:_MOST_TOLD]) + (f"; and {len(odd) - _MOST_TOLD} more" if odd[_MOST_TOLD:] else "") or None
 
 
@@ -123,7 +124,15 @@ def read_answer(registered: object) -> Answer | None:
     updates = result.get("updates")
     if not isinstance(updates, (list, tuple)):
         return Answer(error=harmless(result.get("msg") or "the module ended without an answer"))
-    return Answer(rows=tuple(_row(row) for row in updates if isinstance(row, t.Mapping)))
+    rows = tuple(_row(row) for row in updates if isinstance(row, t.Mapping))
+    return Answer(rows=rows, unseen=tuple(_unseen(result.get("users"))))
+
+
+def _unseen(users: object) -> t.Iterator[str]:
+    """Who could not be looked at, of a run for everybody; who has no service manager has nothing that runs."""
+    for one in users if isinstance(users, (list, tuple)) else ():
+        if isinstance(one, t.Mapping) and one.get("looked_at") is False and one.get("reason") != "no_manager":
+            yield harmless(f"{one.get('user') or 'the system'} was not looked at: {one.get('error')}")
 
 
 def _row(row: t.Mapping[str, t.Any]) -> RowSeen:

@@ -15,7 +15,7 @@ from .._pure.reasons import Reason, Status
 from .rollout_answers import Answer, Look, RowSeen, UnitKey, fallen
 from .rollout_ledger import Bad, HostRecord, Ledger
 from .rollout_settings import RolloutSettings
-from .rollout_start import Document, bad_of, target_of
+from .rollout_start import ARRIVED, Document, bad_of, missing, target_of
 
 Looks = t.Mapping[tuple[UnitKey, str], Look]
 
@@ -45,13 +45,13 @@ class WaveAnswer:
 def judge(settings: RolloutSettings, ledger: Ledger, answers: t.Mapping[str, WaveAnswer]) -> Ledger:
     """The ledger after a wave."""
     wave = {host: answers.get(host, WaveAnswer(None, None)) for host in ledger.wave}
-    records = {host: _record(ledger, host, answer) for host, answer in wave.items()}
+    records = {host: _record(settings, ledger, host, answer) for host, answer in wave.items()}
     bad = [one for host, answer in wave.items() for one in _bad(ledger.state, host, answer)]
     after = replace(ledger.noting(records).knowing(bad), done=ledger.done + 1)
     return _halted(settings, after, records)
 
 
-def _record(ledger: Ledger, host: str, answer: WaveAnswer) -> HostRecord:
+def _record(settings: RolloutSettings, ledger: Ledger, host: str, answer: WaveAnswer) -> HostRecord:
     before = ledger.hosts.get(host, HostRecord())
     if answer.applied is None:
         return replace(before, verdict="unreachable", error="it did not answer")
@@ -70,6 +70,10 @@ def _record(ledger: Ledger, host: str, answer: WaveAnswer) -> HostRecord:
         moved -= answer.back.back if answer.back else frozenset()
     elif moved and answer.soaked and answer.last is None:
         verdict, told = "unreachable", "it was changed, and did not answer after the soak"
+    elif verdict in ARRIVED:
+        # What was left out from the beginning has not arrived, nor what is gone meanwhile.
+        told = before.error or missing(settings, answer.slice, host, answer.applied)
+        verdict = "held" if told else verdict
     return replace(before, verdict=verdict, moved=tuple(sorted(moved, key=_order)), error=told)
 
 

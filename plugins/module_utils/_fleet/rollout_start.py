@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from .._pure import plans
@@ -16,12 +17,17 @@ from .._pure.errors import InputError
 from .._pure.moments import written
 from .._pure.ownership import is_service_name
 from .._pure.reasons import Reason, Status
+from .named import named
 from .rollout_answers import Answer, RowSeen, UnitKey, harmless, pattern_of
 from .rollout_ledger import Bad, HostRecord, Ledger
 from .rollout_settings import RolloutSettings
 from .waves import split
 
 Document = t.Mapping[str, t.Any]
+
+#: The verdicts of hosts that are where the plan wants them.
+ARRIVED = ("converged", "staged")
+_MOST_TOLD = 3
 
 
 def slices(
@@ -75,7 +81,7 @@ def begun(
     waves = split(tuple(work), canaries, settings.waves)
     for number, wave in enumerate(waves, 1):
         for host in wave:
-            records[host] = HostRecord(wave=number, earlier=records[host].earlier)
+            records[host] = replace(records[host], wave=number)
     return Ledger(ledger.plan, ledger.sha256, ledger.state, waves, records, ledger.bad), {
         host: work[host] for wave in waves for host in wave
     }
@@ -101,15 +107,42 @@ def _looked_at(
         return HostRecord(verdict, error=told), _NOTHING
     waiting = [row for row in answer.rows if _is_work(row, settings.state)]
     if not waiting:
+        gone = missing(settings, slice_, host, answer)
+        if gone and verdict in ARRIVED:
+            verdict, told = "held", gone
         return HostRecord(verdict, earlier=earlier, error=told), _NOTHING
     if slice_ is None or document is None:
         return HostRecord(earlier=earlier), None
     left = without(slice_, host, forbidden)
     keys = {(entry["user"], unit) for unit, entries in left["hosts"][host]["units"].items() for entry in entries}
+    why = _left_out(waiting, host, slice_, forbidden)
     if not keys.intersection(row.key for row in waiting):
-        why = sorted({f"{one.reference} failed on {one.host}" for one in forbidden.values()})
-        return HostRecord("held", earlier=earlier, error="; ".join(why)), _NOTHING
-    return HostRecord(earlier=earlier), left
+        return HostRecord("held", earlier=earlier, error=why), _NOTHING
+    return HostRecord(earlier=earlier, error=why), left
+
+
+def _left_out(waiting: t.Iterable[RowSeen], host: str, slice_: Document, forbidden: t.Mapping[str, Bad]) -> str | None:
+    """Why containers that wait are left as they are."""
+    found = set()
+    for row in waiting:
+        target = target_of(row, host, slice_)
+        bad = target and forbidden.get(plans.target_key(target["reference"], target["platform"]))
+        if bad:
+            found.add(f"{bad.reference} failed on {bad.host}")
+    return "; ".join(sorted(found)) or None
+
+
+def missing(settings: RolloutSettings, slice_: Document | None, host: str, answer: Answer) -> str | None:
+    """A sentence where the plan names containers that the host did not tell of; they are not where the plan wants them."""
+    if slice_ is None or answer.rows is None:
+        return None
+    seen = {(row.unit, row.user, row.container) for row in answer.rows}
+    gone = [
+        f"{unit}: the plan names its container {one['container']}, which does not run, or takes no part in updates"
+        for unit, one in named(slice_, host, settings.only, settings.exclude)
+        if (unit, one["user"], one["container"]) not in seen
+    ]
+    return "; ".join(gone[:_MOST_TOLD]) + (f"; and {len(gone) - _MOST_TOLD} more" if gone[_MOST_TOLD:] else "") or None
 
 
 def _is_work(row: RowSeen, state: str) -> bool:

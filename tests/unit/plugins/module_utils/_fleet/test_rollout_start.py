@@ -10,6 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_answers import read_answer
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_gate import WaveAnswer, judge
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_ledger import Ledger
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_settings import RolloutSettings
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_start import (
@@ -119,6 +120,43 @@ def test_the_rest_of_a_host_goes_on_without_what_is_held() -> None:
     left = plans.read_plan(work["b"], fleet.NOW)
     assert [entry.container for entry in left.hosts["b"]] == ["db"]
     assert left.whole == ledger.sha256
+    # When its wave has ended well, it is not where the plan wants it all the same.
+    done = fleet.answered(fleet.row("updated", reference=fleet.DB))
+    after = judge(_UPDATE, ledger, {"b": WaveAnswer(work["b"], read_answer(done))}).hosts["b"]
+    assert (after.verdict, after.error) == ("held", f"{fleet.WEB} failed on a")
+
+
+def test_only_what_concerns_a_host_is_told_of_it() -> None:
+    db = fleet.answered(fleet.row("current"), fleet.row("held", "bad_digest", reference=fleet.DB))
+    fine = fleet.answered(fleet.row("pending", "check_mode"), fleet.row("current", reference=fleet.DB))
+    ledger, work = _begun({"a": db, "b": fine}, (fleet.WEB, fleet.DB))
+    assert ledger.hosts["b"].error is None
+    both = fleet.answered(fleet.row("held", "bad_digest"), fleet.row("held", "bad_digest", reference=fleet.DB))
+    waits = fleet.answered(fleet.row("pending", "check_mode"), fleet.row("current", reference=fleet.DB))
+    ledger, work = _begun({"a": both, "b": waits}, (fleet.WEB, fleet.DB))
+    assert (work, ledger.hosts["b"].error) == ({}, f"{fleet.WEB} failed on a")
+
+
+def test_a_host_without_a_container_that_the_plan_names_has_not_arrived() -> None:
+    only_web = fleet.answered(fleet.row("current"))
+    ledger, _work = _begun({"a": only_web}, (fleet.WEB, fleet.DB))
+    assert ledger.hosts["a"].verdict == "held"
+    assert "db.service: the plan names its container db, which does not run" in str(ledger.hosts["a"].error)
+    for settings in (RolloutSettings(only=("unit:web",)), RolloutSettings(exclude=("image:*/db:1",))):
+        ledger, _work = _begun({"a": only_web}, (fleet.WEB, fleet.DB), settings)
+        assert ledger.hosts["a"].verdict == "converged"
+
+
+def test_a_host_with_users_who_could_not_be_looked_at_has_not_arrived() -> None:
+    users = [
+        {"user": None, "looked_at": True, "reason": None, "error": None},
+        {"user": "kim", "looked_at": False, "reason": "no_manager", "error": "none"},
+    ]
+    fine = {**fleet.answered(fleet.row("current")), "users": users}
+    lost = {"user": "kai", "looked_at": False, "reason": "no_answer", "error": "{{ it }} ended"}
+    ledger, _work = _begun({"a": fine, "b": {**fine, "users": [*users, lost]}})
+    assert [ledger.hosts[host].verdict for host in "ab"] == ["converged", "failed"]
+    assert ledger.hosts["b"].error == "kai was not looked at: { { it }} ended"
 
 
 def test_holds_can_be_lifted_for_all() -> None:
