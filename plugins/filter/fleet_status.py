@@ -34,6 +34,21 @@ options:
       - A plan, as a dictionary or as JSON. One that has expired will do; one that was changed is an error. What it does not
         name is unknown.
     type: raw
+  scope:
+    description: The scope in which hosts were asked. With V(system), what a plan says of users' containers does not count.
+    type: str
+    choices: [system, user, all]
+    default: all
+  only:
+    description: The C(only) with which hosts were asked. What a plan names beyond that does not count.
+    type: list
+    elements: str
+    default: []
+  exclude:
+    description: The C(exclude) with which hosts were asked, likewise.
+    type: list
+    elements: str
+    default: []
 seealso:
   - plugin: podfleet.autoupdate.fleet_calls
     plugin_type: filter
@@ -135,18 +150,27 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.answers import NOTHING_TOLD
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.plain import plain
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.reports import read_reports
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.status import status
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.status import Meant, status
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.plans import read_plan
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-def fleet_status(told: object, answers: object = (), plan: object = None) -> dict[str, t.Any]:
+def fleet_status(
+    told: object, answers: object = (), plan: object = None, scope: str = "all", only: object = (), exclude: object = ()
+) -> dict[str, t.Any]:
     """How far the fleet is, as documented."""
     if not isinstance(told, t.Mapping) or not isinstance(answers, t.Sequence):
         raise AnsibleFilterError("fleet_status: give hosts' results by host, and a list of answers")
-    return status(read_reports(told), NOTHING_TOLD.with_results(answers), _plan(plan) if plan else None).to_result()
+    if any(isinstance(some, str) or not isinstance(some, t.Sequence) for some in (only, exclude)):
+        raise AnsibleFilterError("fleet_status: only and exclude are lists of patterns")
+    heard = NOTHING_TOLD.with_results(answers)
+    meant = Meant(str(scope), *(tuple(map(str, plain(some))) for some in (only, exclude)))
+    try:
+        return status(read_reports(told), heard, _plan(plan) if plan else None, meant).to_result()
+    except InputError as error:
+        raise AnsibleFilterError(f"fleet_status: {error}") from None
 
 
 def _plan(given: object) -> t.Mapping[str, t.Any]:

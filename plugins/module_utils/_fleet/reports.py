@@ -121,8 +121,18 @@ def read_report(host: str, told: object) -> HostReport:
         else:
             seen.add((read.unit, read.user, read.name))
             containers.append(read)
+    left_out += _unseen(told.get("users"))
     holds, last = _holds(told.get("holds")), _last_plan(told.get("plan"))
     return HostReport(host, Contact.ANSWERED, tuple(containers), tuple(left_out), holds, last)
+
+
+def _unseen(users: object) -> t.Iterator[LeftOut]:
+    """The users of a host who could not be looked at; who has no service manager has nothing that runs."""
+    for one in users if isinstance(users, t.Sequence) and not isinstance(users, str) else ():
+        if isinstance(one, t.Mapping) and one.get("looked_at") is False and one.get("reason") != "no_manager":
+            whose = f"all of {one.get('user') or 'the system'}"
+            why = harmless(one.get("error") or "they were not looked at")
+            yield LeftOut("-", harmless(whose), "-", harmless(one.get("reason") or "failed"), why)
 
 
 def _row(row: object) -> Container | LeftOut | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from .._pure.tables import table
 from .._pure.texts import harmless
+from .named import named
 from .plan_report import cost_lines, refused, short_digest
 from .planning import Targets, is_held
 from .reports import Contact
@@ -148,7 +149,24 @@ class FleetStatus:
         return f"{hosts} {'host' if hosts == 1 else 'hosts'}: {counted or 'none'}. The fleet is {verdict}."
 
 
-def status(reports: t.Sequence[HostReport], answers: Answers, plan: t.Mapping[str, t.Any] | None = None) -> FleetStatus:
+@dataclass(frozen=True)
+class Meant:
+    """What was looked at: the scope, C(system) or another, and the patterns. A plan may name more."""
+
+    scope: str = "all"
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+EVERYTHING = Meant()
+
+
+def status(
+    reports: t.Sequence[HostReport],
+    answers: Answers,
+    plan: t.Mapping[str, t.Any] | None = None,
+    meant: Meant = EVERYTHING,
+) -> FleetStatus:
     """Judge every host by the answers, or by a plan that was read before; then what the plan does not name is unknown."""
     targets = Targets.of_plan(plan) if plan else Targets.of(answers, reports)
     keys = {*targets.told, *(key for report in reports for key in report.keys)}
@@ -158,7 +176,7 @@ def status(reports: t.Sequence[HostReport], answers: Answers, plan: t.Mapping[st
     for report in reports:
         for one in report.containers:
             references[one.key].note(report.host, _standing(report, one, targets, plan_id))
-        for key, standing in _planned_and_gone(report, plan):
+        for key, standing in _planned_and_gone(report, plan, meant):
             references[key].note(report.host, standing)
     return FleetStatus({key: one for key, one in references.items() if one.hosts}, reports, answers, plan_id)
 
@@ -177,15 +195,16 @@ def _standing(report: HostReport, container: Container, targets: Targets, plan_i
     return Standing.FAILED if failed else Standing.PENDING
 
 
-def _planned_and_gone(report: HostReport, plan: t.Mapping[str, t.Any] | None) -> t.Iterator[tuple[Key, Standing]]:
+def _planned_and_gone(
+    report: HostReport, plan: t.Mapping[str, t.Any] | None, meant: Meant
+) -> t.Iterator[tuple[Key, Standing]]:
     """What the plan names on a host that tells nothing of it: its container is gone, or the host does not answer."""
-    entries = plan["hosts"].get(report.host, {"units": {}})["units"] if plan else {}
     there = {(one.unit, one.user, one.name) for one in report.containers}
-    for unit, containers in entries.items():
-        for one in containers:
-            if (unit, one["user"], one["container"]) not in there:
-                gone = report.contact is not Contact.UNREACHABLE
-                yield (one["reference"], one["platform"]), Standing.FAILED if gone else Standing.UNREACHABLE
+    for unit, one in named(plan, report.host, meant.only, meant.exclude) if plan else ():
+        ours = meant.scope != "system" or one["user"] is None
+        if ours and (unit, one["user"], one["container"]) not in there:
+            gone = report.contact is not Contact.UNREACHABLE
+            yield (one["reference"], one["platform"]), Standing.FAILED if gone else Standing.UNREACHABLE
 
 
 def _named(hosts: t.Sequence[str]) -> str:

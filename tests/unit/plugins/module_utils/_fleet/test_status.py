@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.answers import NOTHING_TOLD
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.reports import read_reports
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.status import FleetStatus, status
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.status import FleetStatus, Meant, status
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._fleet.fleet import (
     AMD64,
     BROKEN,
@@ -104,6 +104,33 @@ def test_what_a_plan_names_and_nobody_tells_of_any_more_is_not_forgotten() -> No
     plan = planned({"a": both, "b": both, "c": both}, result("a", answer())).document
     found = status(read_reports({"a": host(new_row()), "b": UNREACHABLE, "c": BROKEN}), NOTHING_TOLD, plan)
     assert _where(found) == {"failed": ["a", "c"], "unreachable": ["b"]}
+
+
+def test_what_was_not_to_be_looked_at_is_not_gone() -> None:
+    both = host(row(), row("db", DB), row("own", user="kim", scope="user"))
+    plan = planned({"a": both}, result("a", answer(), answer(DB))).document
+    reports = read_reports({"a": host(new_row())})
+    for meant, left in (
+        (Meant("all"), {WEB: "failed", DB: "failed"}),
+        (Meant("system"), {WEB: "converged", DB: "failed"}),
+        (Meant("system", only=("unit:web",)), {WEB: "converged"}),
+        (Meant("system", exclude=("image:*/postgres:*",)), {WEB: "converged"}),
+        (Meant("all", exclude=("container:db", "unit@kim:*")), {WEB: "converged"}),
+    ):
+        told = status(reports, NOTHING_TOLD, plan, meant).to_result()["references"]
+        assert {one["reference"]: word for one in told for word in _WORDS if one[word]} == left
+
+
+def test_a_host_with_users_who_could_not_be_looked_at_is_not_converged() -> None:
+    users = [
+        {"user": None, "looked_at": True, "reason": None, "error": None},
+        {"user": "kim", "looked_at": False, "reason": "no_manager", "error": "none"},
+    ]
+    assert _by_answers({"a": host(new_row(), users=users)}).converged
+    lost = {"user": "kai", "looked_at": False, "reason": "no_answer", "error": "it ended"}
+    found = _by_answers({"a": host(new_row(), users=[*users, lost])})
+    assert not found.converged
+    assert "a: all of kai: no_answer: it ended" in found.to_result()["table"]
 
 
 def test_a_host_on_which_the_plan_failed_says_so() -> None:
