@@ -54,15 +54,27 @@ class StateFile:
         """Replace what is remembered by what C(change) makes of it; one process at a time.
 
         Raises:
-            StateError: The file cannot be read, used or written (C(state_invalid)), or another process keeps it
-                (C(lock_busy)).
+            StateError: The file cannot be read, used or written (C(state_invalid)), another process keeps it
+                (C(lock_busy)), or what it was to hold could not be read again.
         """
         try:
             with self._folder.alone():
                 before = self.read()
                 after = change(before)
                 if after != before:
-                    self._folder.replace(_NAME, render_state(after))
+                    self._folder.replace(_NAME, self._sound(render_state(after)))
                 return after
         except OSError as error:
             raise StateError(f"{self._path} cannot be written: {error.strerror}") from None
+
+    def _sound(self, body: bytes) -> bytes:
+        """The same, if it can be read again: a file that cannot would end every later run."""
+        why = f"it would have more than {_LONGEST} bytes" if len(body) > _LONGEST else None
+        try:
+            parse_state(body, "it")
+        except StateError as error:
+            why = str(error)
+        if why is not None:
+            said = f"{self._path} stays as it is, because what was to be remembered could not be read again: {why}"
+            raise StateError(said)
+        return body

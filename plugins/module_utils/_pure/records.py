@@ -13,7 +13,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from .errors import StoreError
+from .errors import InputError, StoreError
 from .platforms import Platform
 from .references import is_digest
 from .registries import RegistriesConf
@@ -200,9 +200,17 @@ def _image(entry: t.Mapping[str, t.Any]) -> ImageRecord:
         digest=digest,
         digests=frozenset(one for one in (*recorded, digest) if is_digest(one)),
         names=tuple(str(name) for name in entry.get("RepoTags") or entry.get("Names") or []),
-        platform=Platform.normalised(str(os), str(architecture)) if os and architecture else None,
+        platform=_platform(str(os or ""), str(architecture or "")),
         labels=_strings(entry.get("Labels")),
     )
+
+
+def _platform(os: str, architecture: str) -> Platform | None:
+    """What an image says of itself; nothing where it cannot be meant: it is written to files, which must be readable again."""
+    try:
+        return Platform.parse(f"{os}/{architecture}") if "/" not in f"{os}{architecture}" else None
+    except InputError:
+        return None
 
 
 def host_facts(document: object) -> HostFacts:

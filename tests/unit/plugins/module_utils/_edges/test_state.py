@@ -17,8 +17,9 @@ import pytest
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import state_folder
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.state import StateFile
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import StateError
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.state import State, UserHold
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.state import ImageHold, State, UserHold
 
 HOLD = UserHold("quay.io/team/web:1")
 
@@ -56,6 +57,23 @@ def test_a_file_that_cannot_be_used_is_never_rewritten(tmp_path: Path, body: byt
             use()
         assert caught.value.reason is Reason.STATE_INVALID
     assert path.read_bytes() == body
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        ImageHold("quay.io/team/web:1", Platform("linux", "a/b/c"), f"sha256:{'1' * 64}"),
+        UserHold("", "x" * 301),
+        *[tuple(UserHold(f"quay.io/team/{number}:1", reason="x" * 300) for number in range(11_000))],
+    ],
+)
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, strange: t.Any) -> None:
+    StateFile(tmp_path).change(_hold)
+    more = strange if isinstance(strange, tuple) else (strange,)
+    with pytest.raises(StateError, match=r"state\.json stays as it is") as caught:
+        StateFile(tmp_path).change(lambda state: replace(state, holds=(*state.holds, *more)))
+    assert caught.value.reason is Reason.STATE_INVALID
+    assert StateFile(tmp_path).read() == State((HOLD,))
 
 
 def test_a_folder_in_the_place_of_the_file_is_a_clear_error(tmp_path: Path) -> None:

@@ -89,6 +89,23 @@ def test_images_that_were_inspected_tell_their_platform_too(printed: dict[str, t
         assert image.names == listed[identity].names
 
 
+@pytest.mark.parametrize(
+    ("os", "architecture", "platform"),
+    [
+        ("linux", "x86_64", Platform("linux", "amd64")),
+        ("linux", "", None),
+        (None, "amd64", None),
+        ("linux", "amd64/x/y", None),
+        ("linux/amd64", "v2", None),
+        ("linux", "a" * 5000, None),
+        ("linux", "\x1b[2J", None),
+    ],
+)
+def test_a_platform_that_cannot_be_meant_is_none(os: str | None, architecture: str, platform: Platform | None) -> None:
+    (image,) = records.images([{"Id": "1" * 64, "Os": os, "Architecture": architecture}])
+    assert image.platform == platform
+
+
 def test_the_host_tells_version_platform_and_registries(printed: dict[str, t.Any]) -> None:
     host = records.host_facts(printed["info"])
     assert host.podman_version in ((4, 3, 1), (5, 4, 2))
