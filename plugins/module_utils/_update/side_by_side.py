@@ -36,14 +36,16 @@ def move_all(
     C(ended) is told of every group as soon as it has been activated, from the thread that did it.
 
     At most as many are staged ahead. What is not activated any more because too many failed has moved no tag.
+    Where this is told to end, what is being moved comes to its end, and nothing else is begun.
     """
     width = min(width, len(groups))
     ahead = threading.Semaphore(2 * width)
+    leaving = threading.Event()
 
     def stage(group: _Group) -> Transaction:
         ahead.acquire()  # Given back when the group has been activated. # pylint: disable=consider-using-with
         transaction = begin()
-        if not failures.too_many():
+        if not (failures.too_many() or leaving.is_set()):
             transaction.stage(group)
         return transaction
 
@@ -60,5 +62,14 @@ def move_all(
 
     with ThreadPoolExecutor(min(width, _PULLS)) as stagers, ThreadPoolExecutor(width) as movers:
         staging: dict[Future[Transaction], _Group] = {stagers.submit(stage, group): group for group in groups}
-        moving = [movers.submit(activate, staging[one], one.result()) for one in as_completed(staging)]
-        return {key: outcome for one in moving for key, outcome in one.result().items()}
+        moving: list[Future[dict[str, Outcome]]] = []
+        try:
+            for one in as_completed(staging):
+                moving.append(movers.submit(activate, staging[one], one.result()))
+            return {key: outcome for each in moving for key, outcome in each.result().items()}
+        except BaseException:  # A signal, most likely. The pools are waited for, so nobody in them may wait for ever.
+            leaving.set()
+            for future in (*staging, *moving):
+                future.cancel()
+            ahead.release(len(groups))
+            raise

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 import typing as t
 
 import pytest
@@ -80,3 +83,39 @@ def test_what_was_staged_and_is_not_begun_any_more_leaves_no_name(slow: _Slow) -
     assert not [name for name in slow.tags if "@" in name]
     assert {slow.tags[f"quay.io/team/{name}:1"] for name in _NAMES} == {V1.id}
     assert {slow.running(name) for name in _NAMES} == {V1.id}
+
+
+def test_a_run_that_is_told_to_end_does_so_and_begins_nothing_more(slow: _Slow) -> None:
+    def tell_to_end() -> None:
+        slow.pulled["b"].wait(_PATIENCE_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.3)  # The unit takes its time, as units do.
+
+    slow.stops["a.service"] = tell_to_end
+    child = os.fork()
+    if child == 0:  # A process of its own: one that hangs could not be ended otherwise.
+        _ended_by_a_signal(slow)
+    until = time.monotonic() + _PATIENCE_SECONDS
+    ended, status = os.waitpid(child, os.WNOHANG)
+    while not ended and time.monotonic() < until:
+        time.sleep(0.05)
+        ended, status = os.waitpid(child, os.WNOHANG)
+    if not ended:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert (ended, os.waitstatus_to_exitcode(status)) == (child, 0)
+
+
+def _ended_by_a_signal(slow: _Slow) -> t.NoReturn:
+    def leave(_number: int, _frame: object) -> t.NoReturn:
+        raise SystemExit
+
+    verdict = 1
+    try:
+        signal.signal(signal.SIGTERM, leave)
+        slow.update(parallel=1).run()
+    except SystemExit:
+        left = [name for name in _NAMES if slow.running(name) == V1.id]
+        verdict = 0 if left == list(_NAMES[1:]) and len(slow.memory.state.intents) == len(_NAMES) else 2
+    finally:
+        os._exit(verdict)
