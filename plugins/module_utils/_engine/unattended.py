@@ -25,6 +25,7 @@ from .._pure.engine_words import read_words
 from .._pure.errors import EngineError, InputError, MissingLibraryError
 from .._pure.policies import Policy
 from .._pure.reasons import Status
+from .._pure.texts import escaped
 from .autoupdate import autoupdate
 from .settings import ALL_NEEDS_ROOT, PATIENT_LOCK_SECONDS, Access, Settings
 
@@ -57,8 +58,13 @@ class TimerSettings:
     follow: str = REGISTRY
 
 
-def main(words: t.Sequence[str], say: t.Callable[[str], None]) -> int:
-    """Run once, tell by C(say) what journald is to note, and return the exit status."""
+def main(words: t.Sequence[str], tell: t.Callable[[str], None]) -> int:
+    """Run once, tell by C(tell) what journald is to note, and return the exit status."""
+
+    def say(line: str) -> None:
+        """One line is one entry: what strangers say must not begin others, nor give them a priority."""
+        tell(escaped(line))
+
     try:
         asked = read_words(words)
         wanted = parse_settings(_read(asked.path), asked.path)

@@ -14,8 +14,11 @@ import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine import unattended
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.settings import Settings
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.decisions import Finding, Workload
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.policies import Policy
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason, Status
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.report import Report, Row
 
 parse = unattended.parse_settings
 
@@ -147,6 +150,18 @@ def test_what_the_engine_refuses_is_told(file: pathlib.Path, monkeypatch: pytest
     monkeypatch.setattr(unattended, "autoupdate", refuse)
     assert unattended.main([str(file)], said.append) == unattended.MISCONFIGURED
     assert said == ["<3>parallel must be between 1 and 100, not 0"]
+
+
+def test_what_strangers_say_is_one_entry_of_the_journal(file: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workload = Workload("1" * 64, "web", "web.service", "quay.io/a/web:1", None, None, "", None, None, frozenset(), 0)
+    finding = Finding(Status.FAILED, Reason.PULL_FAILED, "no\n<0>the host is lost\x1b[2J")
+    row = Row(workload, finding, (None, None), (None, None), changed=False, user="anna")
+    said: list[str] = []
+    monkeypatch.setattr(unattended.importlib.util, "find_spec", lambda _name: object())
+    monkeypatch.setattr(unattended, "autoupdate", lambda *_given, **_options: Report((row,), (), (), check_mode=False))
+    assert unattended.main([str(file)], said.append) == unattended.FAILED
+    assert "<4>  no\\n<0>the host is lost\\x1b[2J" in said
+    assert all(line.isprintable() for line in said)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look after everybody")
