@@ -147,10 +147,10 @@ def common_warnings(warnings: t.Sequence[tuple[str | None, t.Sequence[str]]]) ->
     for user, texts in warnings:
         for text in texts:
             everywhere = all(text in others for _user, others in warnings)
-            if everywhere or text.startswith("only: the pattern "):
+            if text.startswith("only: the pattern "):
                 told += [text] if everywhere else []
-            else:
-                told.append(f"{user}: {text}" if user else text)
+            else:  # Where only one was looked at, everywhere is with that one.
+                told.append(text if user is None or (everywhere and len(warnings) > 1) else f"{user}: {text}")
     return tuple(dict.fromkeys(told))
 
 

@@ -174,5 +174,7 @@ def test_warnings_say_whose_they_are_and_patterns_need_to_match_somewhere_only()
         [(None, ("odd", nowhere)), ("anna", (here, nowhere, "both")), ("bert", (nowhere, "both", here))]
     )
     assert told == ("odd", nowhere, "anna: both", "bert: both")
-    assert common_warnings([(None, (here,))]) == (here,)
+    assert common_warnings([(None, (here, "odd"))]) == (here, "odd")
+    assert common_warnings([("anna", (here, "odd"))]) == (here, "anna: odd")
+    assert common_warnings([(None, ("odd",)), ("anna", ("odd",))]) == ("odd",)
     assert common_warnings([]) == ()
