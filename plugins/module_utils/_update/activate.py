@@ -18,7 +18,7 @@ import typing as t
 from dataclasses import replace
 
 from .._pure.decisions import Decision, Finding
-from .._pure.errors import StoreError, UnitError
+from .._pure.errors import EngineError, StoreError, UnitError
 from .._pure.health import Expected, ExpectedContainer, Failure, job_failure
 from .._pure.reasons import Reason, Status
 from .._pure.records import Snapshot
@@ -109,6 +109,8 @@ class Transaction:
     def _recover(self, members: t.Sequence[Member], error: Exception) -> None:
         """Bring whatever has no outcome yet back to where it was."""
         failure = Failure(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+        if isinstance(error, EngineError):  # podman did not answer when it was looked who else is at work.
+            failure = Failure(error.reason, str(error))
         left = [
             one for one in members if any(change.workload.container_id not in self._outcomes for change in one.changes)
         ]

@@ -68,6 +68,18 @@ def test_who_does_not_end_keeps_everything_as_it_is(host: Host) -> None:
     assert not host.done("restart")
 
 
+def test_where_podman_does_not_tell_what_they_did_that_is_the_reason(host: Host) -> None:
+    def restarts() -> None:
+        _updated_by_podman(host, V1.id, "app.service")
+        host.blind_looks = 1
+
+    host.second_engine = restarts
+    report = host.update().run()
+    assert told(report) == {"app": ("failed", "store_failed")}
+    assert row(report, "app").finding.error == "podman ps: the database is locked"
+    assert host.running("app") == host.tags[APP] == V1.id
+
+
 @pytest.mark.parametrize("check", [True, False])
 def test_who_changes_nothing_waits_for_nobody(host: Host, *, check: bool) -> None:
     def never() -> None:
