@@ -92,7 +92,8 @@ class Mending:
 
     def _finish(self) -> dict[str, Result]:
         """Stay on the new images; what does not run is started on them."""
-        down = [one for one in self._group if not (self._sight.runs_new(one) if one.moves else self._sight.is_up(one))]
+        there = [one for one in self._group if not self._sight.is_gone(one)]
+        down = [one for one in there if not (self._sight.runs_new(one) if one.moves else self._sight.is_up(one))]
         failures: dict[str, Failure] = {}
         if not all(one.moves for one in self._group):
             self._names_back()
@@ -100,14 +101,16 @@ class Mending:
             failures.update(self._to_new(one))
         jobs = self._restart([one.unit for one in down if one.unit not in failures])
         failures.update({unit: failure for unit, job in jobs.items() if (failure := job_failure(unit, job))})
-        failures.update(self._judge([one for one in self._group if one.unit not in failures], new=True))
+        failures.update(self._judge([one for one in there if one.unit not in failures], new=True))
         if failures and not down and all(one.rollback and self._sight.has_old_images(one) for one in self._group):
             return self._undo(failures)
-        for one in self._group:
+        for one in there:
             if one.moves:
                 self._settle(self._members[one.unit], failed=one.unit in failures)
-        return {
-            unit: Result(FINISHED, None, failures[unit].error if unit in failures else None) for unit in self._members
+        gone = {unit: Result(NOTHING) for unit in self._members}
+        return gone | {
+            one.unit: Result(FINISHED, None, failures[one.unit].error if one.unit in failures else None)
+            for one in there
         }
 
     def _names_back(self) -> None:

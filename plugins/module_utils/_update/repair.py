@@ -64,8 +64,9 @@ class Repair:
         for group in _groups(open_):
             way = direction(group, sight)
             for one in group:
-                is_left = sight.touched(one) or not (sight.runs_old(one) or sight.is_gone(one))
-                told.append(Repaired(one.unit, way if way == FINISHED else UNDONE if is_left else NOTHING))
+                gone = sight.is_gone(one)
+                is_left = not gone if way == FINISHED else sight.touched(one) or not (sight.runs_old(one) or gone)
+                told.append(Repaired(one.unit, (FINISHED if way == FINISHED else UNDONE) if is_left else NOTHING))
         return tuple(sorted(told, key=lambda one: one.unit))
 
     def run(self, state: State) -> tuple[Repaired, ...]:

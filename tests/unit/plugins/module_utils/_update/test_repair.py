@@ -372,6 +372,17 @@ def test_a_unit_that_is_gone_is_not_started() -> None:
     assert len(host.done("restart")) == 1
 
 
+def test_a_unit_that_is_gone_and_has_no_way_back_is_not_started_either() -> None:
+    host = _interrupted(one_unit(), "restart", rollback=False)
+    del host.services["app.service"]
+    host.containers_ = []
+    assert _dids(host.update(rollback=False).check()) == [("app.service", NOTHING)]
+    report = host.update(rollback=False).repair()
+    assert [(one.did, one.error) for one in report.repaired] == [(NOTHING, None)]
+    assert (report.broken, host.memory.history, host.memory.state.intents) == (False, [], ())
+    assert len(host.done("restart")) == 1
+
+
 def test_what_had_run_an_image_that_the_tag_no_longer_named_comes_up_on_just_that() -> None:
     host = one_unit()
     host.has(V3, APP)  # Pulled by hand; the unit went on with version 1.

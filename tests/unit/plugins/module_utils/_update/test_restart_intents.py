@@ -136,3 +136,14 @@ def test_names_that_were_moved_for_the_way_back_are_where_they_were(
     assert _repair(host) == [("app.service", UNDONE, None)]
     assert host.tags == {APP: V2.id, LOG: V1.id}
     assert host.running("app") == V1.id
+
+
+def test_a_unit_that_is_gone_by_then_is_not_started(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(_units: t.Collection[str]) -> t.NoReturn:
+        raise KilledError
+
+    _killed(host, "restart", killed, monkeypatch)
+    del host.services["app.service"]
+    host.containers_ = [one for one in host.containers_ if one.listed.name != "app"]
+    assert _repair(host) == [("app.service", NOTHING, None)]
+    assert host.log == []
