@@ -171,11 +171,17 @@ class Mending:
         }
 
     def _as_before(self, intents: t.Sequence[Intent]) -> None:
-        """Nothing failed: a name that pointed elsewhere than to what ran does so again, and is looked at by the next run."""
+        """Nothing failed: a name that pointed elsewhere than to what ran does so again, and is looked at by the next run.
+
+        So does one that somebody else has moved since the run was interrupted: what was built there may have no other name.
+        """
         for one in intents:
             before = self._sight.names_before(one)
             for change in self._members[one.unit].changes:
-                image_id = before.get(change.target.name)
+                target, image_id = change.target, before.get(change.target.name)
+                now = self._sight.tags.get(target.name)
+                if target.id is not None and now not in (None, target.id, change.workload.image_id):
+                    image_id = now
                 if image_id is not None and image_id != change.workload.image_id:
                     with contextlib.suppress(StoreError):
                         self._store.tag(image_id, change.target.name)

@@ -362,6 +362,16 @@ def test_a_name_that_somebody_moved_meanwhile_stays_where_it_is() -> None:
     assert host.running("app") == V1.id
 
 
+def test_it_does_so_too_where_the_unit_has_to_come_up_on_its_old_image() -> None:
+    host = _interrupted(one_unit(), "restart")
+    host.containers_ = []
+    host.services["app.service"].active_state = "failed"
+    host.has(V3, APP)
+    assert _dids(host.update().repair()) == [("app.service", UNDONE)]
+    assert host.running("app") == V1.id
+    assert host.tags == {APP: V3.id}
+
+
 def test_a_unit_that_is_gone_is_not_started() -> None:
     host = _interrupted(one_unit(), "restart")
     del host.services["app.service"]
