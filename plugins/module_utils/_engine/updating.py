@@ -17,6 +17,7 @@ from .._edges.credentials import CredentialFiles
 from .._edges.definitions import Definitions
 from .._edges.podman import FirstLook, Podman
 from .._edges.second_engine import SecondEngine, enabled
+from .._edges.store_lock import StoreLock
 from .._pure.reasons import Reason
 from .._pure.selection import Selection
 from .._update.flow import Options, Update, World
@@ -53,6 +54,7 @@ def update(settings: Settings, begun: FirstLook, planned: Planned | None = None,
             memory,
             Definitions(bus),
             SecondEngine(settings.lock_timeout),
+            StoreLock(settings.caller).holder,
         )
         whole = Update(
             world,

@@ -93,6 +93,8 @@ class World:
     memory: Remembered
     definitions: Definitions
     others: Others = field(default_factory=Nobody)
+    #: Who is about to change the same containers right now, in words; None where nobody is.
+    at_work: t.Callable[[], str | None] = lambda: None
 
 
 class Update:
@@ -164,13 +166,19 @@ class Update:
         return replace(self._report((), check_mode=check_mode), repair_only=True)
 
     def _repair(self, *, write: bool) -> tuple[Repaired, ...]:
-        state = self._world.memory.read()
+        world = self._world
+        state = world.memory.read()
+        if state.intents and not write:
+            if who := world.at_work():
+                said = f"another run of this collection works on the same containers now ({who}), so nothing is to be repaired"
+                self._warnings.append(f"{Reason.LOCK_BUSY.value}: {said}")
+                return ()
+            state = world.memory.read()  # It may have ended in between.
         if not state.intents:
             return ()
         # Hardly any run finds something to repair.
         from .repair import Repair  # noqa: PLC0415
 
-        world = self._world
         repair = Repair(world.store, world.processes, world.units, self._memory, world.memory, self._options.gate)
         if write:
             return repair.run(state)

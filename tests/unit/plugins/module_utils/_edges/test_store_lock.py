@@ -154,3 +154,22 @@ def test_without_a_runtime_folder_it_lies_beside_the_state(tmp_path: Path, monke
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     with StoreLock("it").held(0):
         assert (tmp_path / "podfleet-autoupdate" / "store.lock").is_file()
+
+
+def test_who_holds_it_is_told_without_waiting(path: Path) -> None:
+    looks = StoreLock("look", path)
+    assert looks.holder() is None
+    assert not path.exists()
+    with StoreLock("it", path).held(0):
+        assert str(looks.holder()).startswith(f"it, process {os.getpid()}, since ")
+    assert looks.holder() is None
+    with StoreLock("it", path).held(0):
+        pass
+
+
+def test_what_a_killed_process_wrote_there_holds_nothing(path: Path, holder: subprocess.Popen[str]) -> None:
+    assert f"process {holder.pid}" in str(StoreLock("look", path).holder())
+    holder.kill()
+    holder.wait()
+    assert "somebody" in path.read_text()
+    assert StoreLock("look", path).holder() is None

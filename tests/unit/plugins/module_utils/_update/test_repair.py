@@ -418,6 +418,15 @@ def test_a_pull_that_outlived_its_run_is_waited_for(monkeypatch: pytest.MonkeyPa
     assert (host.orphans, host.tags, host.memory.history) == ([], {APP: V1.id}, [])
 
 
+def test_in_check_mode_what_a_run_is_at_work_on_is_nothing_to_repair() -> None:
+    host = _interrupted(one_unit(), "restart")
+    assert _dids(host.update().check()) == [("app.service", FINISHED)]
+    host.at_work = "image_autoupdate, process 4711"
+    report = host.update().check()
+    assert (report.repaired, report.broken) == ((), False)
+    assert [one for one in report.warnings if one.startswith("lock_busy: ") and "process 4711" in one]
+
+
 def test_in_check_mode_a_host_without_systemd_says_so() -> None:
     host = _interrupted(one_unit(), "restart")
     host.no_dbus = True

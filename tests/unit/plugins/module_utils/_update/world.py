@@ -83,6 +83,8 @@ class Host:
         self.memory = FakeMemory()
         #: What a second engine does when it is waited for, once.
         self.second_engine: t.Callable[[], None] | None = None
+        #: Which other run of ours works on the host.
+        self.at_work: str | None = None
         #: What the store was asked for, in the order in which it was.
         self.looks: list[str] = []
         #: What the registries were told to be ready for: the references, and how many threads will ask.
@@ -177,6 +179,7 @@ class Host:
                 self.memory,
                 self,
                 self,
+                lambda: self.at_work,
             ),
             options,
         )
