@@ -69,7 +69,9 @@ def move_all(
             return {key: outcome for each in moving for key, outcome in each.result().items()}
         except BaseException:  # A signal, most likely. The pools are waited for, so nobody in them may wait for ever.
             leaving.set()
-            for future in (*staging, *moving):
-                future.cancel()
+            for staged in staging:
+                staged.cancel()
+            for moved in moving:
+                moved.cancel()
             ahead.release(len(groups))
             raise
