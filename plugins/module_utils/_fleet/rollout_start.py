@@ -28,6 +28,7 @@ Document = t.Mapping[str, t.Any]
 #: The verdicts of hosts that are where the plan wants them.
 ARRIVED = ("converged", "staged")
 _MOST_TOLD = 3
+_CODES = frozenset(one.value for one in Reason)
 
 
 def slices(
@@ -238,7 +239,8 @@ def _known_bad(answers: t.Mapping[str, tuple[Document | None, Answer | None]]) -
 
 def bad_of(target: Document, row: RowSeen, host: str, reason: str | None = None) -> Bad:
     """The target that a row failed on."""
-    said = reason or row.reason or row.status
+    # What a host says of a reason goes to all others: nothing but a code does.
+    said = reason or (row.reason if row.reason and row.reason in _CODES else row.status)
     return Bad(target["reference"], target["platform"], target["digest"], target["id"], said, host, row.unit)
 
 

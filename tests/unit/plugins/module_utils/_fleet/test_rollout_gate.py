@@ -23,6 +23,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout
     RolloutSettings,
 )
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure import plans
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.holds import BadImage
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._fleet import rollout_fleet as fleet
 
 _SETTINGS = RolloutSettings()
@@ -67,6 +68,12 @@ def test_one_failure_stops_all_and_is_held_for_all() -> None:
     assert "wave 1 failed on b" in str(ledger.halt)
     assert [(one.host, one.reason, one.digest) for one in ledger.bad] == [("b", "unhealthy", fleet.NEW_DIGEST)]
     assert ledger.hosts["c"].verdict == "waiting"
+
+
+def test_a_host_cannot_spoil_the_hold_for_all_by_what_it_says() -> None:
+    row = fleet.row("rolled_back", "x" * 400)
+    (bad,) = _judged(_ledger("a"), {"a": fleet.answered(row)}).bad
+    assert BadImage.parse(**bad.to_entry()).reason == "rolled_back"
 
 
 @pytest.mark.parametrize(
