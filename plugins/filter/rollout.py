@@ -170,6 +170,7 @@ _FIRST = "podfleet_rollout_first"
 _LAST = "podfleet_rollout_last"
 _UNDONE = "podfleet_rollout_undone"
 _BACK = "podfleet_rollout_back"
+_HELD = "podfleet_rollout_held"
 
 
 def rollout(variables: Given, step: str, **given: t.Any) -> object:
@@ -269,13 +270,18 @@ def _report(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
     back = rollout_gate.going_back(settings, ledger)
     answers = {host: read_answer(plain(given["hostvars"][host].get(_BACK))) for host in back}
     ledger = rollout_gate.gone_back(ledger, back, answers)
+    not_held = {}
+    for host in plain(given.get("hosts") or []):
+        told = read_answer(plain(given["hostvars"][host].get(_HELD)))
+        if told is not None and (told.rows is None or told.unseen):
+            not_held[host] = told.error or "; ".join(told.unseen)
     failed = rollout_report.is_failure(settings, ledger, check=check)
     text = rollout_report.message(ledger, check=check)
     return {
         "settings": _settings(settings),
         "ledger": ledger.to_dict(),
-        "report": rollout_report.report(ledger, text, check=check, failed=failed),
-        "table": rollout_report.table(ledger, text),
+        "report": rollout_report.report(ledger, text, not_held, check=check, failed=failed),
+        "table": rollout_report.table(ledger, text, not_held),
         "msg": text,
         "failed": failed,
     }
@@ -295,7 +301,8 @@ def _settings(settings: RolloutSettings) -> dict[str, t.Any]:
     """What tasks need of them."""
     return {
         "state": settings.state,
-        "soak": settings.soak,
+        # What is only staged does not run yet.
+        "soak": 0 if settings.state == "staged" else settings.soak,
         "only": list(settings.only),
         "exclude": list(settings.exclude),
         "lift_holds": settings.lift_holds,

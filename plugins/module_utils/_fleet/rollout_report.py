@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
+from types import MappingProxyType
 
 from .._pure.ownership import is_service_name
 from .rollout_answers import UnitKey
@@ -52,13 +53,16 @@ def message(ledger: Ledger, *, check: bool) -> str:
     if check:
         sizes = ", ".join(map(str, map(len, ledger.waves))) or "none"
         return f"{_hosts(len(ledger.hosts))}: {counts}. Waves: {sizes}. Nothing was changed, because this is a check."
-    bad = f" {len(ledger.bad)} held for the whole fleet." if ledger.bad else ""
+    held = sum(one.id is not None for one in ledger.bad)
+    bad = f" {held} held for the whole fleet." if held else ""
     halt = f" Stopped: {ledger.halt}." if ledger.halt else ""
     return f"{_hosts(len(ledger.hosts))}: {counts}.{halt}{bad}"
 
 
-def report(ledger: Ledger, text: str, *, check: bool, failed: bool) -> dict[str, t.Any]:
-    """What programs read, and workflows hand on."""
+def report(
+    ledger: Ledger, text: str, not_held: t.Mapping[str, str] = MappingProxyType({}), *, check: bool, failed: bool
+) -> dict[str, t.Any]:
+    """What programs read, and workflows hand on. C(not_held) says of hosts why they did not note what to hold."""
     return {
         "msg": text,
         "plan": ledger.plan,
@@ -82,6 +86,7 @@ def report(ledger: Ledger, text: str, *, check: bool, failed: bool) -> dict[str,
             if record.moved and ledger.state == "updated"
         },
         "bad_images": [one.to_entry() for one in ledger.bad],
+        "not_held": dict(not_held),
     }
 
 
@@ -90,7 +95,7 @@ def _named(key: UnitKey) -> str:
     return f"{user}/{unit}" if user else unit
 
 
-def table(ledger: Ledger, text: str) -> list[str]:
+def table(ledger: Ledger, text: str, not_held: t.Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """Aligned lines for people: one for each host, the worst first, and the sentence."""
     rows = [
         (host, str(record.wave or "-"), record.verdict, record.error or "-")
@@ -99,7 +104,12 @@ def table(ledger: Ledger, text: str) -> list[str]:
     lines = [("HOST", "WAVE", "VERDICT", "WHY"), *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     aligned = ["  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[3]]) for line in lines]
-    held = [f"held: {one.reference} {one.digest} ({one.reason} on {one.host})" for one in ledger.bad]
+    held = [
+        # Nobody told the ID of the others, without which nothing can be held before it comes.
+        f"{'held' if one.id else 'bad'}: {one.reference} {one.digest} ({one.reason} on {one.host})"
+        for one in ledger.bad
+    ]
+    held += [f"not held on {host}: {why}" for host, why in not_held.items()]
     return [*(aligned if rows else []), *held, text]
 
 

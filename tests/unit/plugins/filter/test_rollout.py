@@ -87,6 +87,18 @@ def test_a_rollout_that_goes_back() -> None:
     end = _step("report", ledger=told["ledger"], hostvars=hostvars)
     assert end["failed"]
     assert end["report"]["summary"] == {"failed": 1, "rolled_back": 1, "waiting": 1}
+    # Who could not be told what to hold is named.
+    hostvars["a"]["podfleet_rollout_held"] = fleet.answered()
+    hostvars["b"]["podfleet_rollout_held"] = fleet.BROKEN
+    hostvars["c"]["podfleet_rollout_held"] = {"skipped": True}
+    end = _step("report", ledger=told["ledger"], hosts=list(hostvars), hostvars=hostvars)
+    assert end["report"]["not_held"] == {"b": "podman is not installed"}
+    assert "not held on b: podman is not installed" in end["table"]
+
+
+def test_what_is_only_staged_is_not_waited_for() -> None:
+    for state, soak in (("staged", 0), ("updated", 60)):
+        assert t.cast("t.Any", _filter({"state": state}, "settings"))["settings"]["soak"] == soak
 
 
 def test_a_closed_window_lets_nothing_begin() -> None:
