@@ -57,6 +57,9 @@ options:
     description: The hosts that are the first wave.
     type: list
     elements: str
+  run:
+    description: The name of this rollout, which hosts have got with their parts.
+    type: str
   ledger:
     description: What an earlier step returned as C(ledger).
     type: dict
@@ -162,6 +165,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.moments 
 
 Given = t.Mapping[str, t.Any]
 #: What the playbook registers, and the variable that add_host sets.
+_OF = "podfleet_rollout_of"
 _LEFT = "podfleet_rollout_left"
 _PART = "podfleet_rollout_part"
 _ASKED = "podfleet_rollout_asked"
@@ -216,6 +220,8 @@ def _waves(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
     answers, left = {}, {}
     for host in plain(given["hosts"]):
         known = given["hostvars"][host]
+        if known.get(_OF) != given.get("run"):
+            continue  # What it has is of an earlier rollout of the same job, or nothing.
         if known.get(_LEFT):
             left[host] = HostRecord(plain(known[_LEFT][0]), error=plain(known[_LEFT][1]))
         elif _PART in known:

@@ -101,6 +101,17 @@ def test_what_is_only_staged_is_not_waited_for() -> None:
         assert t.cast("t.Any", _filter({"state": state}, "settings"))["settings"]["soak"] == soak
 
 
+def test_what_an_earlier_rollout_of_the_same_job_left_is_not_this_ones() -> None:
+    plan = _plan()
+    hostvars: dict[str, dict[str, t.Any]] = {host: {"podfleet_rollout_of": "first"} for host in "abc"}
+    hostvars["c"]["podfleet_rollout_left"] = ["failed", "it did not tell"]
+    for one in _step("parts", plan=plan, hosts=list("ab"))["parts"]:
+        hostvars[one["host"]].update(podfleet_rollout_part=one["part"], podfleet_rollout_asked=_PENDING)
+    hostvars["b"]["podfleet_rollout_of"] = "second"
+    waves = _step("waves", plan=plan, hosts=list(hostvars), hostvars=hostvars, run="second")
+    assert list(waves["ledger"]["hosts"]) == ["b"]
+
+
 def test_a_closed_window_lets_nothing_begin() -> None:
     hostvars: dict[str, dict[str, t.Any]] = {host: {} for host in "abc"}
     told = _begun(hostvars, _plan())
