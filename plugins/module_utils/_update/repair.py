@@ -15,6 +15,7 @@ import time
 import typing as t
 from dataclasses import replace
 
+from .._pure.errors import EngineError
 from .._pure.health import GateOptions
 from .._pure.history import Event, Passage
 from .._pure.intents import FINISHED, NOTHING, UNDONE, Intent, Repaired
@@ -106,7 +107,11 @@ class Repair:
 
     def _tell(self, state: State, results: t.Mapping[tuple[str, str], Result], sight: Sight) -> None:
         """Let the history have what it does not have yet: the run may have been interrupted after it wrote its lines."""
-        there = {(one.run, one.unit) for one in self._remembered.events()}
+        there: set[tuple[str, str]] = set()
+        try:
+            there = {(one.run, one.unit) for one in self._remembered.events()}
+        except EngineError as error:  # It decides nothing, so it must not keep the host from its next run.
+            self._memory.warnings.append(f"{error.reason.value}: {error}")
         events = [event for one in state.intents for event in one.ended or ()]
         for intent in state.intents:
             result = results.get((intent.run, intent.unit))

@@ -12,7 +12,7 @@ import typing as t
 import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure import names
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import UnitError
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import StateError, UnitError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.intents import FINISHED, NOTHING, UNDONE
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.state import ImageHold
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.units import UnitLinks
@@ -436,6 +436,19 @@ def test_in_check_mode_a_host_without_systemd_says_so() -> None:
     with pytest.raises(UnitError):
         host.update().run()
     assert host.memory.state.intents != ()
+
+
+def test_a_history_that_cannot_be_read_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = _interrupted(one_unit(), "restart")
+
+    def unreadable() -> t.NoReturn:
+        raise StateError("history.jsonl cannot be read: Is a directory")
+
+    monkeypatch.setattr(host.memory, "events", unreadable)
+    report = host.update().repair()
+    assert _dids(report) == [("app.service", FINISHED)]
+    assert "state_invalid: history.jsonl cannot be read: Is a directory" in report.warnings
+    assert host.memory.state.intents == ()
 
 
 def test_many_groups_share_the_writings() -> None:
