@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from .._pure.decisions import Decision, Finding
 from .._pure.errors import EngineError, StoreError, UnitError
-from .._pure.health import Expected, ExpectedContainer, Failure, job_failure
+from .._pure.health import Expected, ExpectedContainer, Failure, job_failure, placed
 from .._pure.reasons import Reason, Status
 from .._pure.records import Snapshot
 from .._pure.units import JobOutcome, UnitLinks
@@ -220,10 +220,17 @@ class Transaction:
             elif failure is None:
                 self._succeed(member)
             else:
-                self._end_member(member, Finding(Status.FAILED, failure.reason, failure.error))
+                finding = Finding(Status.FAILED, failure.reason, failure.error)
+                self._end_member(member, finding, moved=self._runs_new(member) or None)
                 self._tags.note_slots(member, self._memory)
         others = Failure(Reason.GROUP_FAILED, f"{min(failures, default='')} failed")
         self._put_back({member.unit: failures.get(member.unit, others) for member in back}, back)
+
+    def _runs_new(self, member: Member) -> bool:
+        """Whether a member that failed runs on its new images all the same: it is only unhealthy."""
+        with contextlib.suppress(StoreError):
+            return not isinstance(placed(_expected(member, new=True), self._store.containers()), Failure)
+        return False
 
     def _succeed(self, member: Member) -> None:
         for change in member.changes:

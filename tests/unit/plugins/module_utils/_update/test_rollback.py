@@ -120,6 +120,19 @@ def test_without_rollback_the_failure_stays_and_is_told(host: Host) -> None:
     assert host.done("restart") == [("app.service",)]
 
 
+def test_without_rollback_what_is_only_unhealthy_runs_on_its_new_image_and_takes_nobody_down(host: Host) -> None:
+    other = "quay.io/team/side:1"
+    host.has(V1, other)
+    _unit(host).recipes.append(Recipe("side", other))
+    host.restart(["app.service"])
+    host.registry.publish(V1, other)
+    host.health[f"app {V2.id}"] = ["unhealthy"]
+    report = host.update(rollback=False).run()
+    assert told(report) == {"app": ("failed", "unhealthy"), "side": ("current", None)}
+    assert (row(report, "app").changed, row(report, "app").after) == (True, (V2.id, V2.digest))
+    assert host.running("app") == host.tags[APP] == V2.id
+
+
 def test_the_slot_of_an_earlier_update_is_put_back(host: Host) -> None:
     host.update().run()
     assert host.tags == {APP: V2.id, _SLOT: V1.id}
