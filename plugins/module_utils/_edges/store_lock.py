@@ -32,6 +32,7 @@ _FOLDER = "podfleet-autoupdate"
 _NAME = "store.lock"
 _LONGEST = 4096
 _LOOK_AGAIN_SECONDS = 0.1
+_MOST_TRIES = 100
 
 
 class StoreLock:
@@ -111,11 +112,16 @@ class StoreLock:
 
     def _opened(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return os.open(self._path, flags, 0o600)
-        except OSError as error:
-            raise StateError(f"{self._path} cannot be written: {error.strerror}") from None
+        tries = _MOST_TRIES
+        while True:
+            try:
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                return os.open(self._path, flags, 0o600)
+            except OSError as error:
+                tries -= 1
+                # While the folder is empty, whoever had the last private file there removes it.
+                if tries == 0 or not isinstance(error, FileNotFoundError):
+                    raise StateError(f"{self._path} cannot be written: {error.strerror}") from None
 
     def _is_still(self, descriptor: int) -> bool:
         """Whether the file that is locked is the one that others will open: somebody may have removed it."""

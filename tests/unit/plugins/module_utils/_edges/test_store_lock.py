@@ -173,3 +173,19 @@ def test_what_a_killed_process_wrote_there_holds_nothing(path: Path, holder: sub
     holder.wait()
     assert "somebody" in path.read_text()
     assert StoreLock("look", path).holder() is None
+
+
+def test_a_folder_that_others_remove_while_it_is_empty_is_made_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir, removed = Path.mkdir, []
+
+    def made_and_removed(folder: Path, *given: t.Any, **options: t.Any) -> None:
+        mkdir(folder, *given, **options)
+        if folder == path.parent and len(removed) < 3:
+            removed.append(folder)
+            folder.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", made_and_removed)
+    with StoreLock("it", path).held(0):
+        assert len(removed) == 3
