@@ -15,7 +15,9 @@ from .._pure.selection import Selection
 
 
 @dataclass(frozen=True)
-class _Named:
+class Named:
+    """What patterns are matched against, where nothing else is known of a container."""
+
     unit: str
     container_name: str
     image: str
@@ -31,5 +33,5 @@ def named(
         for one in entries:
             user = one["user"]
             selection = selections.setdefault(user, Selection.parse(only, exclude, user))
-            if selection.takes(_Named(unit, one["container"], one["reference"])):
+            if selection.takes(Named(unit, one["container"], one["reference"])):
                 yield unit, one

@@ -17,7 +17,8 @@ from .._pure.errors import InputError
 from .._pure.moments import written
 from .._pure.ownership import is_service_name
 from .._pure.reasons import Reason, Status
-from .named import named
+from .._pure.selection import Pattern
+from .named import Named, named
 from .rollout_answers import Answer, RowSeen, UnitKey, harmless, pattern_of
 from .rollout_ledger import Bad, HostRecord, Ledger
 from .rollout_settings import RolloutSettings
@@ -182,9 +183,18 @@ def only_moved(
         keys = [one.rpartition("/") for one in units if isinstance(one, str)] if isinstance(units, list) else []
         if len(keys) != len(units) or not all(is_service_name(unit) for _user, _slash, unit in keys):
             raise InputError("rollout_report: what it says of moved units are no names of services")
-        if keys:
-            found[host] = [pattern_of((user or None, unit)) for user, _slash, unit in keys]
+        meant = [key for key in ((user or None, unit) for user, _slash, unit in keys) if _is_meant(settings, key)]
+        if meant:
+            found[host] = [pattern_of(key) for key in meant]
     return found
+
+
+def _is_meant(settings: RolloutSettings, key: UnitKey) -> bool:
+    """Whether the patterns mean a unit, as far as its name tells; a report knows neither containers nor images."""
+    user, unit = key
+    patterns = [Pattern.parse(text, user) for text in settings.only]
+    unknown = not patterns or any(one.kind != "unit" for one in patterns)
+    return unknown or any(one.matches(Named(unit, "", "")) for one in patterns)
 
 
 def left_out(planned: Document | None, hosts: t.Collection[str]) -> dict[str, tuple[str, str]]:

@@ -208,6 +208,11 @@ def test_where_nothing_is_meant_nothing_went_back() -> None:
 def test_only_what_a_rollout_moved_goes_back_after_it() -> None:
     report = {"moved": {"a": ["web.service", "kim/web.service"], "gone": ["x.service"], "b": []}}
     assert only_moved(_BACK, report, ["a", "b", "c"]) == {"a": ["unit@root:web.service", "unit@kim:web.service"]}
+    for only, left in (("unit:db", {}), ("unit@kim:web", {"a": ["unit@kim:web.service"]}), ("unit:web", None)):
+        some = RolloutSettings(state="rolled_back", only=(only,))
+        assert only_moved(some, report, ["a"]) == (left if left is not None else only_moved(_BACK, report, ["a"]))
+    some = RolloutSettings(state="rolled_back", only=("image:x", "unit:db"))
+    assert only_moved(some, report, ["a"]) == only_moved(_BACK, report, ["a"])
     some = RolloutSettings(state="rolled_back", only=("unit:db",))
     assert only_moved(some, None, ["a"]) == {"a": ["unit:db"]}
     assert only_moved(_UPDATE, report, ["c"]) == {"c": []}
