@@ -43,9 +43,10 @@ def direction(group: t.Sequence[Intent], sight: Sight) -> str:
     """Whether the members of a group are to stay on their new images, or on their old ones."""
     if not any(one.moves for one in group):
         return NOTHING if all(sight.is_up(one) for one in group) else FINISHED
-    if all(sight.runs_new(one) for one in group):
+    mine = [one for one in group if not sight.is_elsewhere(one)]
+    if mine and all(sight.runs_new(one) for one in mine):
         return FINISHED
-    lost = [one for one in group if not sight.runs_old(one)]
+    lost = [one for one in mine if not sight.runs_old(one)]
     if not lost:
         return UNDONE if any(sight.names_moved(one) for one in group) else NOTHING
     may_go_back = all(one.rollback for one in group) and all(sight.has_old_images(one) for one in lost)
@@ -92,7 +93,7 @@ class Mending:
 
     def _finish(self) -> dict[str, Result]:
         """Stay on the new images; what does not run is started on them."""
-        there = [one for one in self._group if not self._sight.is_gone(one)]
+        there = [one for one in self._group if not self._sight.is_left_alone(one)]
         down = [one for one in there if not (self._sight.runs_new(one) if one.moves else self._sight.is_up(one))]
         failures: dict[str, Failure] = {}
         if not all(one.moves for one in self._group):
@@ -107,8 +108,8 @@ class Mending:
         for one in there:
             if one.moves:
                 self._settle(self._members[one.unit], failed=one.unit in failures)
-        gone = {unit: Result(NOTHING) for unit in self._members}
-        return gone | {
+        left_alone = {unit: Result(NOTHING) for unit in self._members}
+        return left_alone | {
             one.unit: Result(FINISHED, None, failures[one.unit].error if one.unit in failures else None)
             for one in there
         }
@@ -144,8 +145,10 @@ class Mending:
     def _undo(self, failures: t.Mapping[str, Failure]) -> dict[str, Result]:
         """Let every name and unit be as it was; what failed on its new image is held."""
         sight, down = self._sight, t.cast("dict[str, str]", {})
-        left = [one for one in self._group if (failures or not sight.runs_old(one)) and not sight.is_gone(one)]
-        touched = {one.unit for one in self._group if one in left or sight.touched(one)}
+        left = [one for one in self._group if (failures or not sight.runs_old(one)) and not sight.is_left_alone(one)]
+        touched = {
+            one.unit for one in self._group if one in left or (sight.touched(one) and not sight.is_elsewhere(one))
+        }
         for one in reversed(self._group):
             self._tags.undo(self._members[one.unit])
             if failures:

@@ -65,8 +65,9 @@ class Repair:
         for group in _groups(open_):
             way = direction(group, sight)
             for one in group:
-                gone = sight.is_gone(one)
-                is_left = not gone if way == FINISHED else sight.touched(one) or not (sight.runs_old(one) or gone)
+                alone = sight.is_left_alone(one)
+                is_left = not alone if way == FINISHED else sight.touched(one) or not (sight.runs_old(one) or alone)
+                is_left = is_left and not sight.is_elsewhere(one)
                 told.append(Repaired(one.unit, (FINISHED if way == FINISHED else UNDONE) if is_left else NOTHING))
         return tuple(sorted(told, key=lambda one: one.unit))
 

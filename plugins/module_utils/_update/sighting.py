@@ -77,6 +77,20 @@ class Sight:
         """Whether systemd does not know its unit any more, so that there is nothing to start."""
         return not self._is_loaded(intent.unit)
 
+    def is_elsewhere(self, intent: Intent) -> bool:
+        """Whether it runs on a third image: somebody has moved it since, and what they chose is not this repair's to judge."""
+        changes = self.member(intent).changes
+        if not intent.moves or not self.is_up(intent) or any(change.target.id is None for change in changes):
+            return False
+        found = placed(expected(self.member(intent), replace(intent, moves=False), new=True), self.snapshot.containers)
+        return not isinstance(found, Failure) and any(
+            one.image_id not in (change.workload.image_id, change.target.id) for one, change in zip(found, changes)
+        )
+
+    def is_left_alone(self, intent: Intent) -> bool:
+        """Whether there is nothing to restart, wherever the others of its group go."""
+        return self.is_gone(intent) or self.is_elsewhere(intent)
+
     def _is_loaded(self, unit: str) -> bool:
         return unit in self.facts and self.facts[unit].load_state == "loaded"
 

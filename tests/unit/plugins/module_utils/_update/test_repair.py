@@ -372,6 +372,32 @@ def test_it_does_so_too_where_the_unit_has_to_come_up_on_its_old_image() -> None
     assert host.tags == {APP: V3.id}
 
 
+@pytest.mark.parametrize("after", ["tag", "restart"])
+def test_a_unit_that_somebody_has_put_on_a_third_image_since_stays_there(after: str) -> None:
+    host = _interrupted(one_unit(), after)
+    host.has(V3, APP)
+    host.restart(["app.service"])
+    restarts = len(host.done("restart"))
+    assert _dids(host.update().check()) == [("app.service", NOTHING)]
+    assert _dids(host.update().repair()) == [("app.service", NOTHING)]
+    assert (host.running("app"), host.tags) == (V3.id, {APP: V3.id})
+    assert (len(host.done("restart")), host.memory.history, host.memory.state.intents) == (restarts, [], ())
+
+
+def test_it_does_not_take_the_others_of_its_group_back() -> None:
+    host = _interrupted(a_group(), "restart")
+    host.restart(["b1.service", "c1.service"])  # As a boot would: the tag has moved.
+    host.has(V3, APP)
+    host.restart(["a1.service"])
+    assert _dids(host.update().repair()) == [
+        ("a1.service", NOTHING),
+        ("b1.service", FINISHED),
+        ("c1.service", FINISHED),
+    ]
+    assert [host.running(name) for name in ("a1", "b1", "c1")] == [V3.id, V2.id, V2.id]
+    assert host.tags[APP] == V3.id
+
+
 def test_a_unit_that_is_gone_is_not_started() -> None:
     host = _interrupted(one_unit(), "restart")
     del host.services["app.service"]
