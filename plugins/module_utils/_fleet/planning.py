@@ -39,13 +39,24 @@ class Targets:
 
     @classmethod
     def of(cls, answers: Answers, reports: t.Sequence[HostReport]) -> Targets:
-        """The targets that the answers name, with the image IDs of those that a host is known to run."""
+        """The targets that the answers name, with the image IDs of those that a host is known to run.
+
+        An ID that somebody runs by other digests is not believed: a host that says so would have all of them stay there.
+        """
         told = {key: one.remote for key, one in answers.told.items() if one.remote is not None}
-        for report in reports:
-            for container in report.containers:
-                one = told.get(container.key)
-                if one and one.id is None and not container.digests.isdisjoint({one.digest, one.platform_digest}):
-                    told[container.key] = replace(one, id=container.id)
+        found: dict[Key, list[str | None]] = {}
+        elsewhere: set[tuple[Key, str | None]] = set()
+        for container in (one for report in reports for one in report.containers):
+            key, one = container.key, told.get(container.key)
+            if one is None or one.id is not None or not container.digests:
+                continue
+            if container.digests.isdisjoint({one.digest, one.platform_digest}):
+                elsewhere.add((key, container.id))
+            else:
+                found.setdefault(key, []).append(container.id)
+        for key, ids in found.items():
+            believed = next((one for one in ids if (key, one) not in elsewhere), None)
+            told[key] = replace(told[key], id=believed)
         return cls(told)
 
     @classmethod

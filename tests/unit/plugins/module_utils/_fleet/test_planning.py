@@ -101,6 +101,19 @@ def test_what_the_host_that_asked_did_not_open_is_known_from_one_that_runs_it() 
     assert (target["id"], target["bytes"], made.bytes_to_pull()) == (NEW, None, (0, 1))
 
 
+def test_a_host_cannot_say_that_the_old_image_is_the_new_one() -> None:
+    remote = {"digest": NEW_DIGEST, "platform_digest": None, "id": None, "size": None}
+    liar = host(row(running={"id": OLD, "digest": NEW_DIGEST, "digests": [NEW_DIGEST], "platform": AMD64}))
+    asked = result("z", answer(remote=remote))
+    for told, believed in (
+        ({"a": liar, "b": host(row())}, None),
+        ({"a": liar, "b": host(row()), "c": host(new_row())}, NEW),
+    ):
+        made = planned(told, asked)
+        assert list(made.document["hosts"]) == ["b"]
+        assert made.document["targets"][_KEY]["id"] == believed
+
+
 def test_what_nobody_told_is_unknown_and_in_no_plan() -> None:
     vain = answer(remote=None, status="unknown", reason="tls", error="bad certificate")
     made = planned({"a": host(row(), row("db", DB))}, result("a", vain, answer(DB)))
