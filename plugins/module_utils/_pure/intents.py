@@ -70,6 +70,7 @@ class Piece:
 class Intent:
     """What one restart is about to move; the members of one C(group) of a C(run) share their fate.
 
+    C(units) are all that it restarts; none where it only pulls.
     C(names) are those that it may give to other images, and where each pointed before: None, to nothing. C(dependents)
     were active before. C(others) are restarted together with C(unit). C(moves) is false where names end as they were and only the unit is restarted. C(ended) are the
     lines that the history is to get, once that is known.

@@ -72,7 +72,7 @@ class Intents:
                     number,
                     now,
                     member.unit,
-                    member.units or (member.unit,),
+                    () if units is None else member.units or (member.unit,),
                     tuple(_piece(change, snapshot) for change in member.changes),
                     tuple((name, tags.get(name)) for name in _names(member, tags)),
                     tuple(sorted(active.get(member.unit, ()))),

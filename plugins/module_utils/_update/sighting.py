@@ -88,8 +88,8 @@ class Sight:
         )
 
     def is_left_alone(self, intent: Intent) -> bool:
-        """Whether there is nothing to restart, wherever the others of its group go."""
-        return self.is_gone(intent) or self.is_elsewhere(intent)
+        """Whether there is nothing to restart, wherever the others of its group go: what only pulled restarted nothing."""
+        return not intent.units or self.is_gone(intent) or self.is_elsewhere(intent)
 
     def _is_loaded(self, unit: str) -> bool:
         return unit in self.facts and self.facts[unit].load_state == "loaded"
@@ -118,8 +118,8 @@ class Sight:
     def touched(self, intent: Intent) -> bool:
         """Whether anything shows that the run had begun to move the unit."""
         there = {one.id for one in self.snapshot.containers}
-        restarted = intent.moves and not all(piece.container_id in there for piece in intent.pieces)
-        return self.names_moved(intent) or restarted
+        restarted = intent.moves and intent.units and not all(piece.container_id in there for piece in intent.pieces)
+        return self.names_moved(intent) or bool(restarted)
 
 
 def look(intents: t.Sequence[Intent], store: Store, units: Units) -> Sight:

@@ -503,3 +503,13 @@ def test_a_staging_that_is_killed_leaves_no_name_of_a_pull() -> None:
         assert (host.running("app"), host.tags[APP]) == (V1.id, V1.id)
         assert host.memory.history == []
     assert left > 0
+
+
+def test_a_staging_that_is_killed_starts_nothing_that_somebody_stopped_since() -> None:
+    host = _interrupted(one_unit(), "pull", stage=True)
+    host.containers_ = []
+    host.services["app.service"].active_state = "inactive"
+    assert _dids(host.update().check()) == [("app.service", NOTHING)]
+    assert _dids(host.update().repair()) == [("app.service", NOTHING)]
+    assert (host.services["app.service"].active_state, host.tags) == ("inactive", {APP: V1.id})
+    assert host.memory.state.intents == ()
