@@ -8,18 +8,16 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass
 
 from .._pure.reasons import Reason, Status
-from .._pure.texts import printable
+from .._pure.texts import harmless
 
 #: What a unit is to be found by, on one host: its user (None: the system's) and its name.
 UnitKey = tuple[t.Optional[str], str]
 
 _MOST_TOLD = 3
-_BRACES = re.compile(r"\{(?=[{%#])")
 #: Statuses with which a container runs what it should.
 _GOOD = (Status.CURRENT.value, Status.UPDATED.value, Status.PINNED.value)
 _BAD = (Status.FAILED.value, Status.ROLLED_BACK.value, Status.UNKNOWN.value)
@@ -29,11 +27,6 @@ def pattern_of(key: UnitKey) -> str:
     """The pattern for C(only) that means this unit and no equally named one of somebody else; names have no wildcards."""
     user, unit = key
     return f"unit@{user or 'root'}:{unit}"
-
-
-def harmless(text: object) -> str:
-    """A stranger's text that no terminal obeys, and that no release of Ansible takes for a template."""
-    return _BRACES.sub("{ ", printable(str(text)))
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from .._pure.moments import written
 from .._pure.ownership import is_service_name
 from .._pure.reasons import Reason, Status
 from .._pure.selection import Pattern
+from .._pure.texts import harmless
 from .named import Named, named
-from .rollout_answers import Answer, RowSeen, UnitKey, harmless, pattern_of
+from .rollout_answers import Answer, RowSeen, UnitKey, pattern_of
 from .rollout_ledger import Bad, HostRecord, Ledger
 from .rollout_settings import RolloutSettings
 from .waves import split

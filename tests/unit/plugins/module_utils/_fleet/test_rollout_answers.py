@@ -12,10 +12,10 @@ import pytest
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_answers import (
     Answer,
     fallen,
-    harmless,
     read_answer,
     read_looks,
 )
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.texts import harmless
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._fleet import rollout_fleet as fleet
 
 
