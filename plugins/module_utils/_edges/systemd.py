@@ -54,19 +54,19 @@ class ServiceManager:
     """One service manager. Use as a context manager: it owns a thread and a connection.
 
     C(address) is the bus of a user's own manager; None means the system's. C(timeout) bounds a job in seconds where the
-    unit's own timeouts are infinite, or shorter.
+    unit's own timeouts are infinite, or shorter. C(hurried) restarts as fast as the processors can follow.
 
     Raises:
         UnitError: The manager cannot be reached.
         MissingLibraryError: dbus-python is not installed.
     """
 
-    def __init__(self, *, timeout: float, address: str | None = None) -> None:
+    def __init__(self, *, timeout: float, address: str | None = None, hurried: bool = False) -> None:
         self._timeout = timeout
         self._jobs: dict[str, Future[tuple[str, float]]] = {}
         self._bus: t.Any = None
         self._manager: t.Any = None
-        self._turns = Turns()
+        self._turns = Turns(hurried=hurried)
         self._loop = BusLoop(address, self._connected)
         self._dbus = self._loop.dbus
 

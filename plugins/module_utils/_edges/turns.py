@@ -23,15 +23,16 @@ _USUAL_START = 0.15
 _SEEN = 8
 #: A start that takes longer waits for something: its work is not known, and need not keep others waiting.
 _LONGEST_START = 0.6
-#: How long two processors are busy with a restart, as a multiple of the time that its start takes.
-_RESTART_OF_START = 2.0
+#: How far apart restarts begin on two processors, as a multiple of the time that a start takes: so that a unit is down for
+#: about as long as if nothing else were done, or so that the processors have no pause.
+_CALM, _HURRIED = 2.6, 2.0
 
 
 class Turns:
     """Spaces what several threads begin, by how long starts took lately on this many processors."""
 
-    def __init__(self, processors: int | None = None) -> None:
-        self._factor = _RESTART_OF_START * 2 / (processors or _processors())
+    def __init__(self, processors: int | None = None, *, hurried: bool = False) -> None:
+        self._factor = (_HURRIED if hurried else _CALM) * 2 / (processors or _processors())
         self._starts = collections.deque([_USUAL_START], maxlen=_SEEN)
         self._begun = -math.inf
         self._lock = threading.Lock()

@@ -125,7 +125,9 @@ def service_manager(settings: Settings, stack: contextlib.ExitStack) -> t.Callab
             from .._edges.systemd import ServiceManager  # noqa: PLC0415 (only where systemd is asked)
 
             address = _bus_of(settings.user) if settings.user else None
-            connected.append(stack.enter_context(ServiceManager(timeout=settings.timeout, address=address)))
+            hurried = settings.parallel > Settings.parallel
+            manager = ServiceManager(timeout=settings.timeout, address=address, hurried=hurried)
+            connected.append(stack.enter_context(manager))
         return connected[0]
 
     return connect

@@ -61,7 +61,11 @@ def test_a_start_that_waits_for_something_does_not_keep_others_for_ever() -> Non
     turns = Turns(2)
     for _start in range(10):
         turns.started(300.0)
-    assert turns.gap < 2.0
+    assert turns.gap == pytest.approx(4 * Turns(2).gap)
+
+
+def test_who_is_in_a_hurry_waits_less() -> None:
+    assert Turns(2, hurried=True).gap < Turns(2).gap
 
 
 @pytest.mark.parametrize("seconds", [0.0, -3.0])
