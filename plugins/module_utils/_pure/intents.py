@@ -72,8 +72,8 @@ class Intent:
 
     C(units) are all that it restarts; none where it only pulls.
     C(names) are those that it may give to other images, and where each pointed before: None, to nothing. C(dependents)
-    were active before. C(others) are restarted together with C(unit). C(moves) is false where names end as they were and only the unit is restarted. C(ended) are the
-    lines that the history is to get, once that is known.
+    were active before. C(others) are restarted together with C(unit). C(moves) is false where names end as they were and
+    only the unit is restarted. C(ended) are the lines that the history is to get, once that is known.
     """
 
     run: str
