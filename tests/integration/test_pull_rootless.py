@@ -60,9 +60,8 @@ def test_the_images_of_a_user(host: Host, ansible: Ansible, push: Push, user: Us
     names = user.podman("image", "inspect", "--format={{.Id}} {{.RepoTags}}", old.reference).split()
     assert names == [id_of(new)[7:], f"[{old.reference}]"]
     assert look(host) == kept, "root has no image of it"
-    left = host.run(
-        ["sh", "-c", f"ls -d /run/podfleet-autoupdate /run/user/{user.uid}/podfleet-autoupdate"], check=False
-    )
+    places = ["/run/podfleet-autoupdate", f"/run/user/{user.uid}/podfleet-autoupdate"]
+    left = host.run(["find", *places, "-type", "f", "!", "-name", "store.lock"], check=False)
     assert left.stdout == ""
 
 
