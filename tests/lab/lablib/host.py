@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from . import entering
 from .commands import as_text
 from .engine import Engine
 from .errors import HostCommandError, LabError
@@ -54,10 +55,13 @@ class Host:
         env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run ``argv`` as root (or ``user``) in the host. What takes too long is killed in there too, not just its client out here."""
-        options = ["--interactive"] if input is not None else []
-        options += [f"--user={user}"] if user else []
-        options += [f"--env={key}={value}" for key, value in (env or {}).items()]
-        wrapped = self.engine.argv("exec", *options, self.name, "timeout", "--kill-after=1", str(timeout), *argv)
+        bounded = ["timeout", "--kill-after=1", str(timeout), *argv]
+        if user:
+            options = [f"--user={user}", *(["--interactive"] if input is not None else [])]
+            options += [f"--env={key}={value}" for key, value in (env or {}).items()]
+            wrapped = self.engine.argv("exec", *options, self.name, *bounded)
+        else:
+            wrapped = entering.command(self.engine, self.name, bounded, env or {})
         started = time.monotonic()
         try:
             done = subprocess.run(
@@ -72,11 +76,12 @@ class Host:
             )
         except subprocess.TimeoutExpired as late:
             raise HostCommandError(argv, None, as_text(late.stdout), as_text(late.stderr), self.name) from late
-        if done.returncode in (124, 137) and time.monotonic() - started >= timeout:
+        code = done.returncode if done.returncode >= 0 else 128 - done.returncode
+        if code in (124, 137) and time.monotonic() - started >= timeout:
             raise HostCommandError(argv, None, done.stdout, done.stderr, self.name)
-        if check and done.returncode != 0:
-            raise HostCommandError(argv, done.returncode, done.stdout, done.stderr, self.name)
-        return subprocess.CompletedProcess(list(argv), done.returncode, done.stdout, done.stderr)
+        if check and code != 0:
+            raise HostCommandError(argv, code, done.stdout, done.stderr, self.name)
+        return subprocess.CompletedProcess(list(argv), code, done.stdout, done.stderr)
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         """Write a file, with its folders."""
