@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from .._pure.errors import InputError
-from .._pure.selection import Selection
 from .._pure.texts import printable
+from .readers import boolean, number, patterns
 from .waves import ALL, DEFAULT_WAVES, WaveSize, parse_waves
 from .windows import Window, parse_window
 
@@ -27,7 +27,6 @@ ON_HALT = ("stop", "rollback_wave", "rollback_all")
 _LONGEST_SOAK = 86_400
 _MOST_FAILURES = 1_000_000
 _PERCENT = re.compile(r"(\d{1,3})\s*%\Z")
-_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
 @dataclass(frozen=True)
@@ -70,24 +69,24 @@ class RolloutSettings:
             raise InputError(f"rollout_{strange[0]}: there is no such variable")
         given = {key: value for key, value in variables.items() if value is not None and value != ""}
         state = _choice(given, "state", STATES, "updated")
-        if _bool(given, "stage_only"):
+        if boolean("rollout_stage_only", given.get("stage_only", False)):
             if state == "rolled_back":
                 raise InputError("rollout_stage_only: a way back is not staged")
             state = "staged"
         failures = _failures(given, "max_failures", Failures(0))
-        patterns = [_patterns(given, key) for key in ("only", "exclude")]
+        only, exclude = (tuple(patterns(f"rollout_{key}", given.get(key, []))) for key in ("only", "exclude"))
         return cls(
             state,
             parse_waves(given["waves"]) if "waves" in given else DEFAULT_WAVES,
-            _number(given, "soak", 60, _LONGEST_SOAK),
+            number("rollout_soak", given.get("soak", 60), _LONGEST_SOAK),
             failures,
             _failures(given, "max_failures_total", failures),
             _choice(given, "on_halt", ON_HALT, "stop"),
             parse_window(given.get("window"), zone_of),
-            _bool(given, "lift_holds"),
-            _bool(given, "ignore_unreachable"),
-            patterns[0],
-            patterns[1],
+            boolean("rollout_lift_holds", given.get("lift_holds", False)),
+            boolean("rollout_ignore_unreachable", given.get("ignore_unreachable", False)),
+            only,
+            exclude,
         )
 
 
@@ -104,41 +103,12 @@ def _choice(given: t.Mapping[str, t.Any], key: str, choices: t.Sequence[str], de
     return str(value)
 
 
-def _bool(given: t.Mapping[str, t.Any], key: str) -> bool:
-    value = given.get(key, False)
-    found = value if isinstance(value, bool) else _WORDS.get(str(value).strip().lower())
-    if found is None:
-        raise InputError(f"rollout_{key}: {printable(str(value))!r} is neither true nor false")
-    return found
-
-
-def _number(given: t.Mapping[str, t.Any], key: str, default: int, most: int) -> int:
-    value = given.get(key, default)
-    text = "" if isinstance(value, bool) else str(value).strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and int(text) <= most):
-        raise InputError(f"rollout_{key}: {printable(str(value))!r} is no number from 0 to {most}")
-    return int(text)
-
-
 def _failures(given: t.Mapping[str, t.Any], key: str, default: Failures) -> Failures:
     if key not in given:
         return default
     found = _PERCENT.match(str(given[key]).strip())
     if found is None:
-        return Failures(_number(given, key, 0, _MOST_FAILURES))
+        return Failures(number(f"rollout_{key}", given[key], _MOST_FAILURES))
     if int(found.group(1)) > ALL:
         raise InputError(f"rollout_{key}: {printable(str(given[key]))!r} is more than all")
     return Failures(int(found.group(1)), percent=True)
-
-
-def _patterns(given: t.Mapping[str, t.Any], key: str) -> tuple[str, ...]:
-    value = given.get(key, [])
-    parts = value.replace("\n", ",").split(",") if isinstance(value, str) else value
-    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
-        raise InputError(f"rollout_{key}: write a list of patterns, such as [unit:web*]")
-    patterns = tuple(part.strip() for part in parts if part.strip())
-    try:
-        Selection.parse(patterns, ())
-    except InputError as error:
-        raise InputError(f"rollout_{key}: {error}") from None
-    return patterns

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from .._pure.errors import InputError
-from .._pure.selection import Selection
 from .._pure.texts import harmless
+from .readers import boolean, number, patterns
 
-_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _DURATION = re.compile(r"(\d{1,9})\s*([smhd]?)\Z")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=366)
@@ -67,21 +66,8 @@ def _text(name: str, value: t.Any) -> str:
     return str.__str__(value).strip()
 
 
-def _bool(name: str, value: t.Any) -> bool:
-    found = value if isinstance(value, bool) else _WORDS.get(str(value).strip().lower())
-    if found is None:
-        raise InputError(f"{name}: {harmless(value)!r} is neither true nor false")
-    return found
-
-
 def _number(most: int, least: int = 0) -> _Read:
-    def read(name: str, value: t.Any) -> int:
-        text = "" if isinstance(value, bool) else str(value).strip()
-        if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and least <= int(text) <= most):
-            raise InputError(f"{name}: {harmless(value)!r} is no number from {least} to {most}")
-        return int(text)
-
-    return read
+    return lambda name, value: number(name, value, most, least=least, digits=_MOST_DIGITS)
 
 
 def _choice(*choices: str) -> _Read:
@@ -102,18 +88,6 @@ def _duration(name: str, value: t.Any) -> int:
     return int(lasts.total_seconds())
 
 
-def _patterns(name: str, value: t.Any) -> list[str]:
-    parts = value.replace("\n", ",").split(",") if isinstance(value, str) else value
-    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
-        raise InputError(f"{name}: write a list of patterns, such as [unit:web*]")
-    patterns = [str.__str__(part).strip() for part in parts if part.strip()]
-    try:
-        Selection.parse(patterns, ())
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from None
-    return patterns
-
-
 def _credentials(name: str, value: t.Any) -> list[dict[str, str]]:
     """Checked in shape only, and never shown; who asks a registry reads them."""
     if not isinstance(value, (list, tuple)) or not all(isinstance(one, t.Mapping) for one in value):
@@ -129,15 +103,15 @@ _COMMON = (
     _HOSTS,
     Variable("rollout_scope", "`system` or `all`", "system", "Whose containers: root's, or those of users too.",
              _choice("system", "all")),
-    Variable("rollout_only", "list of patterns", [], "The `only` of `image_autoupdate`, or a text with commas.", _patterns),
-    Variable("rollout_exclude", "list of patterns", [], "The `exclude` of `image_autoupdate`, likewise.", _patterns),
+    Variable("rollout_only", "list of patterns", [], "The `only` of `image_autoupdate`, or a text with commas.", patterns),
+    Variable("rollout_exclude", "list of patterns", [], "The `exclude` of `image_autoupdate`, likewise.", patterns),
     Variable("rollout_resolver", "`host` or `controller`", "host",
              "Who asks the registries: few of the hosts, which have registries.conf and credentials, or the controller.",
              _choice("host", "controller")),
     Variable("rollout_credentials", "list of dictionaries", [],
              "The `credentials` of `image_digest_info`, for whoever asks.", _credentials),
     Variable("rollout_authfile", "path", None, "The `authfile` of `image_digest_info`, there.", _text),
-    Variable("rollout_validate_certs", "boolean", None, "The `validate_certs` of `image_digest_info`.", _bool),
+    Variable("rollout_validate_certs", "boolean", None, "The `validate_certs` of `image_digest_info`.", boolean),
     Variable("rollout_ca_path", "path", None, "The `ca_path` of `image_digest_info`.", _text),
     Variable("rollout_registry_timeout", "seconds", 30, "How long one request to a registry may take.",
              _number(_LONGEST_TIMEOUT, 1)),
@@ -150,7 +124,7 @@ PLAN = (
     Variable("plan_file", "path on the controller", None, "Where the plan is written, readable by its owner only.", _text),
     Variable("plan_expires", "time, such as `90m` or `7d`", 86_400, "How long the plan may be used.", _duration),
     Variable("plan_artifact", "boolean", True, "Whether the plan's targets become an artifact of the job (`set_stats`).",
-             _bool),
+             boolean),
     *_COMMON,
 )  # fmt: skip
 
@@ -159,7 +133,7 @@ STATUS = (
     Variable("plan_file", "path on the controller", None,
              "The plan to judge by, an expired one too; without it, the registries are asked.", _text),
     Variable("status_file", "path on the controller", None, "Where the status is written, as JSON.", _text),
-    Variable("status_fail", "boolean", True, "Whether the job fails where the fleet is not converged.", _bool),
+    Variable("status_fail", "boolean", True, "Whether the job fails where the fleet is not converged.", boolean),
     *_COMMON,
 )  # fmt: skip
 

@@ -18,8 +18,8 @@ import typing as t
 from dataclasses import replace
 
 from .._pure.decisions import Decision, Finding
-from .._pure.errors import EngineError, StoreError, UnitError
-from .._pure.health import Expected, ExpectedContainer, Failure, job_failure, placed
+from .._pure.errors import EngineError, StoreError
+from .._pure.health import Expected, Failure, job_failure, placed
 from .._pure.reasons import Reason, Status
 from .._pure.records import Snapshot
 from .._pure.units import JobOutcome, UnitLinks
@@ -27,7 +27,7 @@ from .beside import Beside
 from .dependents import Dependents
 from .gate import Gate
 from .groups import Change, Member, form_groups
-from .jobs import restart
+from .jobs import counted_restarts, forget_failures, restart
 from .memory import Memory
 from .outcomes import Outcome
 from .protocols import Store, Units
@@ -190,7 +190,7 @@ class Transaction:
         jobs = restart(started, self._units)
         self._jobs.update(jobs)
         self._roots.update({change.workload.container_id: one.unit for one in started for change in one.changes})
-        failures.update(self._judge({one.unit: _expected(one, new=True) for one in started}, jobs))
+        failures.update(self._judge({one.unit: one.expected(new=True) for one in started}, jobs))
         return failures
 
     def _judge(self, expected: t.Mapping[str, Expected], jobs: t.Mapping[str, JobOutcome]) -> dict[str, Failure]:
@@ -229,7 +229,7 @@ class Transaction:
     def _runs_new(self, member: Member) -> bool:
         """Whether a member that failed runs on its new images all the same: it is only unhealthy."""
         with contextlib.suppress(StoreError):
-            return not isinstance(placed(_expected(member, new=True), self._store.containers()), Failure)
+            return not isinstance(placed(member.expected(new=True), self._store.containers()), Failure)
         return False
 
     def _succeed(self, member: Member) -> None:
@@ -251,20 +251,13 @@ class Transaction:
         self._tags.leave_to_others(members)
 
     def _put_back_wave(self, why: t.Mapping[str, Failure], members: t.Sequence[Member]) -> None:
-        problems: dict[str, Failure] = {}
-        for member in members:
-            try:
-                self._tags.tag_old_images(member)
-            except StoreError as error:
-                problems[member.unit] = Failure(error.reason, str(error))
+        problems = self._tags.tag_all_old_images(members)
         ready = [member for member in members if member.unit not in problems]
-        for unit in sorted(unit for one in ready for unit in {*one.roots, *one.units, *self._dependents.of(one.unit)}):
-            # The restart below says what is wrong; a failure counter that stays is no reason to give up.
-            with contextlib.suppress(UnitError):
-                self._units.reset_failed([unit])
+        along = {unit for one in ready for unit in (*one.roots, *one.units, *self._dependents.of(one.unit))}
+        forget_failures(along, self._units)
         jobs = restart(ready, self._units)
-        counted = self._restarts_of([member.unit for member in ready])
-        expected = {one.unit: replace(_expected(one, new=False), restarts=counted.get(one.unit, 0)) for one in ready}
+        counted = counted_restarts([member.unit for member in ready], self._units)
+        expected = {one.unit: replace(one.expected(new=False), restarts=counted.get(one.unit, 0)) for one in ready}
         problems.update(self._judge(expected, jobs))
         for member in members:
             failure, problem = why[member.unit], problems.get(member.unit)
@@ -278,13 +271,6 @@ class Transaction:
             else:
                 both = f"{failure.error}; then, on the old image: {problem.error}"
                 self._end_member(member, Finding(Status.FAILED, Reason.UNIT_DOWN, both))
-
-    def _restarts_of(self, units: t.Sequence[str]) -> dict[str, int]:
-        """Where systemd's counters stand: it was about to start the failed units by itself, and may have counted that."""
-        try:
-            return {unit: facts.n_restarts for unit, facts in self._units.facts(units).items()}
-        except UnitError:
-            return {}  # The gate asks again, and tells.
 
     # Report.
 
@@ -307,19 +293,3 @@ class Transaction:
             job_result=job.result if job else None,
             duration=self._seconds + time.monotonic() - self._begun,
         )
-
-
-def _expected(member: Member, *, new: bool) -> Expected:
-    """What must run after the member's restart, on its new images or on its old ones."""
-    changed = tuple(
-        ExpectedContainer(
-            change.workload.container_name,
-            change.workload.resolved_name,
-            change.target.id if new else change.workload.image_id,
-            change.workload.container_id,
-            change.workload.unit,
-        )
-        for change in member.changes
-    )
-    beside = tuple(ExpectedContainer(one.name, one.image_name, unit=one.unit_label) for one in member.beside)
-    return Expected(member.unit, changed + beside)

@@ -18,6 +18,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._pure.decisions import Target, Workload
+from .._pure.health import Expected, ExpectedContainer
 from .._pure.policies import LABEL
 from .._pure.records import ListedContainer
 from .._pure.units import UnitLinks
@@ -50,6 +51,21 @@ class Member:
     def roots(self) -> tuple[str, ...]:
         """The units that are restarted by us."""
         return self.unit, *self.others
+
+    def expected(self, *, new: bool) -> Expected:
+        """What must run after its restart, on its new images or on its old ones."""
+        changed = tuple(
+            ExpectedContainer(
+                change.workload.container_name,
+                change.workload.resolved_name,
+                change.target.id if new else change.workload.image_id,
+                change.workload.container_id,
+                change.workload.unit,
+            )
+            for change in self.changes
+        )
+        beside = tuple(ExpectedContainer(one.name, one.image_name, unit=one.unit_label) for one in self.beside)
+        return Expected(self.unit, changed + beside)
 
     @property
     def changed_units(self) -> frozenset[str]:

@@ -4,10 +4,14 @@
 #
 # This file is private to the collection: it may change or go in any release.
 
-"""The jobs of members: every unit of a member that is restarted by us, in the same moment, and what all of them ended with."""
+"""The jobs of members: every unit of a member that is restarted by us, in the same moment, and what all of them ended with.
+
+Beside it what a way back needs of systemd first: that failures are forgotten, and how often units were started by then.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import replace
 
@@ -37,3 +41,19 @@ def _together(member: Member, jobs: t.Mapping[str, JobOutcome]) -> JobOutcome:
             failure = job_failure(root, job)
             return replace(job, error=failure.error) if failure else job
     return max((jobs[root] for root in member.roots), key=lambda job: job.duration)
+
+
+def forget_failures(names: t.Iterable[str], units: Units) -> None:
+    """Let no start limit refuse what is restarted next. Never raises."""
+    for name in sorted(names):
+        # The restart says what is wrong; a failure counter that stays is no reason to give up.
+        with contextlib.suppress(UnitError):
+            units.reset_failed([name])
+
+
+def counted_restarts(names: t.Sequence[str], units: Units) -> dict[str, int]:
+    """Where systemd's counters stand: it was about to start failed units by itself, and may have counted that."""
+    try:
+        return {unit: facts.n_restarts for unit, facts in units.facts(names).items()}
+    except UnitError:
+        return {}  # The gate asks again, and tells.

@@ -15,7 +15,7 @@ import contextlib
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._pure.errors import StoreError, UnitError
+from .._pure.errors import StoreError
 from .._pure.health import Expected, Failure, GateOptions, job_failure
 from .._pure.intents import FINISHED, NOTHING, UNDONE, Intent
 from .._pure.reasons import Reason
@@ -23,7 +23,7 @@ from .._pure.units import JobOutcome
 from .dependents import Dependents
 from .gate import Gate
 from .groups import Member
-from .jobs import restart
+from .jobs import counted_restarts, forget_failures, restart
 from .memory import Memory
 from .protocols import Store, Units
 from .sighting import Sight, expected
@@ -191,12 +191,7 @@ class Mending:
 
     def _back(self, members: t.Sequence[Member]) -> dict[str, Failure]:
         """Start units on their old images, side by side. What is wrong with them, by unit."""
-        problems: dict[str, Failure] = {}
-        for member in members:
-            try:
-                self._tags.tag_old_images(member)
-            except StoreError as error:
-                problems[member.unit] = Failure(error.reason, str(error))
+        problems = self._tags.tag_all_old_images(members)
         ready = [one.unit for one in members if one.unit not in problems]
         jobs = self._restart(ready)
         problems.update({unit: failure for unit, job in jobs.items() if (failure := job_failure(unit, job))})
@@ -209,10 +204,7 @@ class Mending:
 
     def _restart(self, units: t.Sequence[str]) -> dict[str, JobOutcome]:
         taken_along = {other for unit in units for other in (*self._members[unit].roots, *self._members[unit].units)}
-        for unit in sorted(taken_along):
-            # The restart says what is wrong; a failure counter that stays is no reason to give up.
-            with contextlib.suppress(UnitError):
-                self._units.reset_failed([unit])
+        forget_failures(taken_along, self._units)
         return restart([self._members[unit] for unit in units], self._units)
 
     def _judge(self, intents: t.Sequence[Intent], *, new: bool) -> dict[str, Failure]:
@@ -221,10 +213,7 @@ class Mending:
         if not named:
             return {}
         failed = self._dependents.restore(named)
-        try:
-            counted = {unit: facts.n_restarts for unit, facts in self._units.facts(named).items()}
-        except UnitError:
-            counted = {}  # The gate asks again, and tells.
+        counted = counted_restarts(named, self._units)
         wanted: list[Expected] = [
             replace(expected(self._members[one.unit], one, new=new), restarts=counted.get(one.unit, 0))
             for one in intents

@@ -28,6 +28,7 @@ from .discover import workloads_of
 from .gate import Gate
 from .groups import restarted_by
 from .intent import restarting
+from .jobs import forget_failures
 from .protocols import Definitions, Processes, Remembered, Store, Units
 from .report import unchecked_warning
 
@@ -229,8 +230,7 @@ class Restarting:
                     self._store.tag(new, names.rejected(each.resolved_name, new))
                     self._store.tag(old, each.resolved_name)
                     moved.append((each.resolved_name, old, new))
-            with contextlib.suppress(UnitError):
-                units.reset_failed([one.unit])
+            forget_failures([one.unit], units)
             job = units.start([one.unit])[one.unit]
             # systemd was about to start it by itself, and may have counted that.
             counted = next((facts.n_restarts for facts in units.facts([one.unit]).values()), 0)

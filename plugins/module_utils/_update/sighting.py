@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from .._pure import names
 from .._pure.decisions import Target, Workload
-from .._pure.health import Expected, ExpectedContainer, Failure, placed
+from .._pure.health import Expected, Failure, placed
 from .._pure.intents import Intent, Piece
 from .._pure.records import Snapshot
 from .._pure.units import UnitFacts
@@ -141,14 +141,9 @@ def look(intents: t.Sequence[Intent], store: Store, units: Units) -> Sight:
 
 def expected(member: Member, intent: Intent, *, new: bool) -> Expected:
     """What must run: on the new images or on the old ones; on any where no names move."""
-    containers = tuple(
-        ExpectedContainer(
-            change.workload.container_name,
-            change.workload.resolved_name,
-            (change.target.id if new else change.workload.image_id) if intent.moves else None,
-            None,
-            change.workload.unit,
-        )
-        for change in member.changes
+    whole = member.expected(new=new)
+    # The containers that an interrupted run found may be any of those that run now.
+    containers = (
+        replace(one, image_id=one.image_id if intent.moves else None, old_id=None) for one in whole.containers
     )
-    return Expected(member.unit, containers)
+    return replace(whole, containers=tuple(containers))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from .._pure import names
 from .._pure.errors import StoreError
+from .._pure.health import Failure
 from .._pure.records import Snapshot
 from .._pure.slots import occupied, shifted, surplus
 from .discover import local_names
@@ -175,6 +176,16 @@ class Tags:
             if self._tags.get(name) != old:
                 self._store.tag(old, name)
                 self._tags[name] = old
+
+    def tag_all_old_images(self, members: t.Sequence[Member]) -> dict[str, Failure]:
+        """Do so for every member; by unit, why it could not be done."""
+        problems: dict[str, Failure] = {}
+        for member in members:
+            try:
+                self.tag_old_images(member)
+            except StoreError as error:
+                problems[member.unit] = Failure(error.reason, str(error))
+        return problems
 
     def leave_to_others(self, members: t.Sequence[Member]) -> None:
         """Let a name point to what it did before the run where a unit that was not moved runs just that.
