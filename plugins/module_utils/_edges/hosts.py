@@ -121,6 +121,8 @@ class RegistryHost:
                     if self._down is not None:
                         raise self._down
                     answer = self._watched(send, None, patient=False)
+                    # Who waits here must not meet the challenge again.
+                    self._authorizer.meet(answer)
                     self._open.set()
                     return answer
         return None

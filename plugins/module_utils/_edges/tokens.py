@@ -69,6 +69,13 @@ class Authorizer:
         self._lock = threading.Lock()
         self._locks: dict[object, threading.Lock] = {}
 
+    def meet(self, answer: Answer) -> Challenge | None:
+        """The challenge in an answer, for all requests to come; None where there is none that can be met."""
+        challenge = _usable_challenge(answer) if answer.status == _UNAUTHORIZED else None
+        if challenge is not None:
+            self._challenge = challenge
+        return challenge
+
     def header(self, repository: str, credential: Credential | None, until: float) -> str | None:
         """The C(Authorization) for a request to a repository, as far as it is known that one is needed.
 
@@ -95,9 +102,7 @@ class Authorizer:
             if token is not None:
                 self._proved(token, repository, credential)
             return None
-        challenge = _usable_challenge(answer) if answer.status == _UNAUTHORIZED else None
-        if challenge is not None:
-            self._challenge = challenge
+        challenge = self.meet(answer)
         if token is not None:
             return self._instead_of(token, challenge, repository, credential, until)
         if challenge is None or (challenge.scheme == "basic" and sent is not None):

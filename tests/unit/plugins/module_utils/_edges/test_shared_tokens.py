@@ -8,12 +8,14 @@ from __future__ import annotations
 import concurrent.futures
 import json
 import re
+import time
 import typing as t
 import urllib.parse
 
 import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.registry import RegistryClient
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.tokens import Authorizer
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.credentials import Credential
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import RegistryError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
@@ -117,6 +119,20 @@ def test_all_repositories_cost_two_requests_more_than_their_heads() -> None:
         heads = [one for one in server.asked if one.method == "HEAD"]
     assert [sorted(one) for one in service.given] == [sorted(_NAMES)]
     assert len(heads) == len(_NAMES) + 1, "one of them met the challenge"
+
+
+def test_who_waited_for_the_first_answer_does_not_meet_the_challenge_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering = Authorizer.again
+
+    def late(*args: t.Any) -> str | None:
+        time.sleep(0.05)
+        return answering(*args)
+
+    monkeypatch.setattr(Authorizer, "again", late)
+    service = Service()
+    with _serve(service) as server:
+        _ask_all(server, _NAMES)
+        assert sum(one.method == "HEAD" for one in server.asked) == len(_NAMES) + 1
 
 
 def test_without_being_told_beforehand_everything_is_answered_too() -> None:
