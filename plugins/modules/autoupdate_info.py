@@ -328,8 +328,8 @@ plan:
   sample: {id: 0d3c9a5e7f1b4c2d8e6f0a1b2c3d4e5f, verdict: converged, at: "2026-11-21T02:00:07Z", sha256: 5e1f…, of: 77aa…}
 intents:
   description:
-    - What a run that works at this moment, or that was interrupted, is about to do; the next run finishes or undoes it.
-    - Null where the state file cannot be used.
+    - What a run that works at this moment, or that was interrupted, is about to do; the next run finishes or undoes it. Null
+      where the state file cannot be used.
   returned: success
   type: list
   elements: dict
@@ -349,6 +349,22 @@ intents:
       elements: dict
       returned: success
       sample: []
+interruptions:
+  description:
+    - Images that a run was interrupted with (killed, or its host went down) while a unit came up on them, and that did not
+      work since. They are tried again; the second time in a row the image is held. Null where the state file cannot be used.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    scope: *scope
+    user: *user
+    reference: {description: "What it was activated for, normalised.", type: str, returned: success, sample: "registry.example.com/shop/web:stable"}
+    platform: *platform
+    id: *id
+    times: {description: "How many runs in a row were interrupted.", type: int, returned: success, sample: 1}
+    unit: {description: "The unit (or one of them) that came up on it.", type: str, returned: success, sample: web.service}
+    last: {description: "When the last one was found, in UTC.", type: str, returned: success, sample: "2026-11-21T02:00:07Z"}
 follows:
   description:
     - What the host's own timer follows, V(registry) or V(plan).

@@ -174,3 +174,20 @@ def test_a_host_that_boots_on_a_broken_image(host: Host, ansible: Ansible, push:
     assert done.verdicts() == {"it-back": ("rolled_back", "job_failed")}
     assert look(host).runs("it-back") == f"sha256:{scene.old}" == look(host).names[scene.reference]
     assert ansible.update(host.name).succeeded().verdicts() == {"it-back": ("held", "bad_digest")}
+
+
+def test_a_host_that_goes_down_twice_with_one_image(host: Host, ansible: Ansible, push: Push) -> None:
+    scene = _scene(host, push, "it-twice")
+    host.run(["systemctl", "enable", *scene.units])
+    for call in ("ServiceManager.restart", "HistoryFile.add"):  # The second one while the repair judges the new image.
+        install(host)
+        hang(host, scene, call)
+        host.power_cut()
+    (counted,) = ansible.info(host.name).succeeded().data["interruptions"]
+    assert (counted["id"], counted["unit"], counted["times"]) == (f"sha256:{scene.new}", "it-twice.service", 1)
+    done = ansible.update(host.name).succeeded()
+    assert _repaired(done) == [("it-twice.service", "undone", None)]
+    assert done.verdicts() == {"it-twice": ("held", "bad_digest")}
+    assert look(host).runs("it-twice") == f"sha256:{scene.old}" == look(host).names[scene.reference]
+    assert [(one["verdict"], one["reason"]) for one in history(host)] == [("rolled_back", "interrupted")]
+    assert state(host)["interruptions"] == []

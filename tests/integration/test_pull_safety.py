@@ -222,7 +222,7 @@ def test_holds_of_this_host(host: Host, ansible: Ansible, push: Push) -> None:
     }
     person = {"by": "user", "reference": new.reference, "unit": "", "reason": "", "until": None}
     for holds in ([hold], [person]):
-        state = {"schema": 1, "holds": holds, "slots": [], "intents": [], "plan": None}
+        state = {"schema": 1, "holds": holds, "slots": [], "intents": [], "plan": None, "interruptions": []}
         host.write(STATE, json.dumps(state), mode=0o600)
         for check in (True, False):
             row = rows(pull(ansible, host, old.reference, policy="newer", check=check).failed())[old.reference]

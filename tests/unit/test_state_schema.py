@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import StateError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.history import Event, Who
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.intents import Intent, Piece
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.interruptions import Interruption
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.plan_records import PlanRecord, Verdict
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.slots import Slot
@@ -69,6 +70,7 @@ _FULL = State(
         ),
     ),
     PlanRecord("0f" * 16, "ab" * 32, "cd" * 32, Verdict.CONVERGED, _NOON, {"anything": 1}),
+    (Interruption("quay.io/team/web:1", Platform("linux", "arm64", "v8"), _ID, 1, "web.service", _NOON),),
 )
 
 

@@ -70,8 +70,16 @@ _UNIT = {
 _BY = {"uid": int, "user": str, "sudo_user": Maybe(str)}
 _RUN = {"run": str, "time": str, "by": _BY, "plan": Maybe(str), "units": ListOf(_UNIT)}
 _INTENT = {"unit": str, "run": str, "time": str, "changes": ListOf({**_CHANGE, "target": _CONTENT})}
+_INTERRUPTION = {"reference": str, "platform": str, "id": str, "times": int, "unit": str, "last": str}
 _PLAN = {"id": str, "sha256": str, "of": Maybe(str), "verdict": str, "at": str}
-_LISTS = {"workloads": _WORKLOAD, "holds": _HOLD, "slots": _SLOT, "runs": _RUN, "intents": _INTENT}
+_LISTS = {
+    "workloads": _WORKLOAD,
+    "holds": _HOLD,
+    "slots": _SLOT,
+    "runs": _RUN,
+    "intents": _INTENT,
+    "interruptions": _INTERRUPTION,
+}
 _LISTING = {
     **{key: Maybe(ListOf(shape)) for key, shape in _LISTS.items()},
     "plan": Maybe(_PLAN),

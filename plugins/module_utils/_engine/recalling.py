@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 _HOLD_KEYS = ("by", "reference", "unit", "reason", "until", "platform", "id", "digests", "since")
 _UNIT_KEYS = ("unit", "verdict", "reason", "error", "job_result", "seconds", "changes")
 _PIECE_KEYS = ("container", "image", "before", "target")
-_TOLD = ("holds", "slots", "plan", "intents", "runs")
+_TOLD = ("holds", "slots", "plan", "intents", "interruptions", "runs")
 _WHO_KEYS = ("uid", "user", "sudo_user")
 
 
@@ -77,6 +77,7 @@ def _state(state: State, whose: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "slots": [{**whose, **one} for one in document["slots"]],
         "plan": {key: plan[key] for key in plan if key != "document"} if plan else None,
         "intents": [{**whose, **_intent(one)} for one in document["intents"]],
+        "interruptions": [{**whose, **one} for one in document["interruptions"]],
     }
 
 

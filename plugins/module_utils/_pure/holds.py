@@ -209,7 +209,7 @@ def _user_hold(entry: t.Mapping[str, t.Any]) -> UserHold | None:
 
 
 def _image_hold(entry: t.Mapping[str, t.Any]) -> ImageHold | None:
-    platform, digests, since = _platform(entry["platform"]), entry["digests"], read(entry["since"])
+    platform, digests, since = Platform.read(entry["platform"]), entry["digests"], read(entry["since"])
     sound = isinstance(digests, list) and all(map(is_digest, digests)) and is_digest(entry["id"])
     sound = sound and is_normal(entry["reference"]) and _are_texts([entry["unit"], entry["reason"]])
     if platform is None or not sound or (since is None and entry["since"] is not None):
@@ -238,8 +238,3 @@ def _normalised(text: str, what: str = "holds") -> str:
     if not reference.fully_qualified:
         raise InputError(f"{what}: {text!r} does not name its registry; write for example docker.io/library/{text}")
     return reference.name
-
-
-def _platform(text: object) -> Platform | None:
-    parts = text.split("/") if isinstance(text, str) else []
-    return Platform(*parts) if len(parts) in (2, 3) and all(parts) else None

@@ -39,6 +39,7 @@ _KEYS = {
     "names",
     "dependents",
     "ended",
+    "counted",
 }
 _PIECE_KEYS = {
     "container", "container_id", "unit", "image", "resolved", "reference", "platform", "before", "target", "pull", "back",
@@ -74,6 +75,7 @@ class Intent:
     C(names) are those that it may give to other images, and where each pointed before: None, to nothing. C(dependents)
     were active before. C(others) are restarted together with C(unit). C(moves) is false where names end as they were and
     only the unit is restarted. C(ended) are the lines that the history is to get, once that is known.
+    C(counted) says that the interruption was counted against its images, and that they were not tried again since.
     """
 
     run: str
@@ -88,6 +90,7 @@ class Intent:
     rollback: bool = True
     ended: tuple[Event, ...] | None = None
     others: tuple[str, ...] = ()
+    counted: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def read_intent(entry: t.Mapping[str, t.Any]) -> Intent | None:
     sound = _is_text(entry["run"]) and _RUN.match(entry["run"]) is not None and _is_count(entry["group"])
     sound = sound and _is_text(entry["unit"]) and entry["unit"] != ""
     sound = sound and all(_are_texts(entry[key]) for key in ("others", "units", "dependents"))
-    sound = sound and all(isinstance(entry[key], bool) for key in ("moves", "rollback"))
+    sound = sound and all(isinstance(entry[key], bool) for key in ("moves", "rollback", "counted"))
     if not sound or time is None or pieces is None or names is None or (ended is None and entry["ended"] is not None):
         return None
     return Intent(
@@ -126,6 +129,7 @@ def read_intent(entry: t.Mapping[str, t.Any]) -> Intent | None:
         entry["rollback"],
         ended,
         tuple(entry["others"]),
+        entry["counted"],
     )
 
 
@@ -144,6 +148,7 @@ def written_intent(intent: Intent) -> dict[str, t.Any]:
         "names": [{"name": name, "id": image_id} for name, image_id in intent.names],
         "dependents": list(intent.dependents),
         "ended": None if intent.ended is None else [history.line(one).decode() for one in intent.ended],
+        "counted": intent.counted,
     }
 
 
@@ -170,8 +175,8 @@ def _piece(entry: object) -> Piece | None:
     texts = ("container", "container_id", "unit", "image", "resolved", "platform")
     sound = all(_is_text(entry[key]) for key in texts) and is_normal(entry["reference"])
     sound = sound and (pull is None or _is_text(pull)) and isinstance(entry["back"], bool)
-    parts = entry["platform"].split("/") if sound else []
-    if before is None or target is None or len(parts) not in (2, 3) or not all(parts):
+    platform = Platform.read(entry["platform"])
+    if before is None or target is None or not sound or platform is None:
         return None
     return Piece(
         entry["container"],
@@ -180,7 +185,7 @@ def _piece(entry: object) -> Piece | None:
         entry["image"],
         entry["resolved"],
         entry["reference"],
-        Platform(*parts),
+        platform,
         before,
         target,
         pull,

@@ -74,6 +74,12 @@ class Platform:
             )
         return cls.normalised(*parts)
 
+    @classmethod
+    def read(cls, text: object) -> Platform | None:
+        """What C(str) wrote, or None for what cannot be that."""
+        parts = text.split("/") if isinstance(text, str) else []
+        return cls(*parts) if len(parts) in (2, 3) and all(parts) else None
+
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 

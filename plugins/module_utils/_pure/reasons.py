@@ -214,8 +214,9 @@ class Reason(_Code):
     )
     BAD_DIGEST = (
         "bad_digest",
-        "The image failed on this host before, or was left by a rollback that somebody asked for, so it is held. A newer"
-        " image passes by itself; lift_holds lets this one be tried again.",
+        "The image failed on this host before, or was left by a rollback that somebody asked for, or two runs in a row were"
+        " interrupted while a unit came up on it, so it is held. A newer image passes by itself; lift_holds lets this one be"
+        " tried again.",
     )
     USER_HOLD = (
         "user_hold",
@@ -311,7 +312,8 @@ class Reason(_Code):
     INTERRUPTED = (
         "interrupted",
         "The run that moved the unit was interrupted (killed, or the host went down), and a later run finished it or put it"
-        " back; the history says so. Nothing is left to do.",
+        " back; the history says so. Nothing is left to do, unless the image is held: it was interrupted twice in a row, and"
+        " may be what took the host down.",
     )
     INTERNAL_ERROR = (
         "internal_error",

@@ -16,6 +16,7 @@ from .documents import DocumentError, load_object
 from .errors import StateError
 from .holds import Hold, ImageHold, UserHold, read_hold, with_image, written_hold
 from .intents import Intent, read_intent, written_intent
+from .interruptions import Interruption, counted, read_interruption, written_interruption
 from .plan_records import PlanRecord, read_record, written_record
 from .platforms import Platform
 from .slots import Slot, read_slot, written_slot
@@ -40,6 +41,8 @@ class State:
     intents: tuple[Intent, ...] = ()
     #: The last plan that was given here, and how it ended.
     plan: PlanRecord | None = None
+    #: Images that runs were interrupted with, and that neither worked since nor are held.
+    interruptions: tuple[Interruption, ...] = ()
 
     def hold_against(
         self,
@@ -54,13 +57,15 @@ class State:
         return min(found, key=lambda one: isinstance(one, ImageHold), default=None)
 
     def lifted(self, reference: str, platform: Platform, unit: str | None = None) -> State:
-        """The state without any hold of the reference: those of its images on this platform, and a person's."""
+        """The state without any hold of the reference (those of its images on this platform, and a person's), and without a count."""
         gone = self._concerning(reference, platform, unit)
-        return replace(self, holds=tuple(one for one in self.holds if one not in gone)) if gone else self
+        left = replace(self, holds=tuple(one for one in self.holds if one not in gone)) if gone else self
+        return left.arrived([reference])
 
     def holding(self, image: ImageHold) -> State:
         """The state with one more image held."""
-        return replace(self, holds=with_image(self.holds, image))
+        left = tuple(one for one in self.interruptions if (one.reference, one.id) != (image.reference, image.id))
+        return replace(self, holds=with_image(self.holds, image), interruptions=left)
 
     def knowing(self, image: ImageHold) -> State:
         """The state with one more image held; the same state where nothing of it is new."""
@@ -95,6 +100,23 @@ class State:
         left = tuple(one for one in self.intents if one.run not in runs)
         return self if left == self.intents else replace(self, intents=left)
 
+    def interrupted(self, reference: str, platform: Platform, image_id: str) -> int:
+        """How often in a row runs were interrupted with this image."""
+        found = (one for one in self.interruptions if (one.reference, one.platform) == (reference, platform))
+        return next((one.times for one in found if one.id == image_id), 0)
+
+    def counting(self, interruptions: t.Sequence[Interruption]) -> State:
+        """The state in which these are counted."""
+        known = self.interruptions
+        for one in interruptions:
+            known = counted(known, one)
+        return replace(self, interruptions=known)
+
+    def arrived(self, references: t.Collection[str]) -> State:
+        """The state without counts for references on which an image works now."""
+        left = tuple(one for one in self.interruptions if one.reference not in references)
+        return self if left == self.interruptions else replace(self, interruptions=left)
+
     def _concerning(self, reference: str, platform: Platform, unit: str | None) -> list[Hold]:
         return [one for one in self.holds if one.concerns(reference, platform, unit)]
 
@@ -114,8 +136,8 @@ def parse_state(body: bytes, where: str) -> State:
 def _state(document: t.Mapping[str, t.Any]) -> State:
     if document.get("schema") != SCHEMA or isinstance(document["schema"], bool):
         raise _StrangeError(_about_schema(document.get("schema")))
-    if set(document) != {"schema", "holds", "slots", "intents", "plan"}:
-        raise _StrangeError("it does not have exactly the keys schema, holds, slots, intents and plan")
+    if set(document) != {"schema", "holds", "slots", "intents", "plan", "interruptions"}:
+        raise _StrangeError("it does not have exactly the keys schema, holds, slots, intents, plan and interruptions")
     plan = read_record(document["plan"])
     if plan is None and document["plan"] is not None:
         raise _StrangeError("plan is neither null nor what this release writes")
@@ -124,6 +146,7 @@ def _state(document: t.Mapping[str, t.Any]) -> State:
         _entries(document, "slots", read_slot),
         _entries(document, "intents", read_intent),
         plan,
+        _entries(document, "interruptions", read_interruption),
     )
 
 
@@ -135,6 +158,7 @@ def render_state(state: State) -> bytes:
         "slots": [written_slot(one) for one in state.slots],
         "intents": [written_intent(one) for one in state.intents],
         "plan": written_record(state.plan) if state.plan else None,
+        "interruptions": [written_interruption(one) for one in state.interruptions],
     }
     return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
 

@@ -72,6 +72,7 @@ class Memory:
         self._state = State()
         self._snapshot: Snapshot | None = None
         self._kept: dict[tuple[str, str], tuple[Slot, ...]] = {}
+        self._arrived: set[str] = set()
         self._lock = threading.Lock()
 
     def resume(self, state: State, snapshot: Snapshot) -> None:
@@ -89,7 +90,7 @@ class Memory:
         before = self._remembered.read().at(now)
         self._state = self._asked(before, discovery).at(now)
         self.changed = self._state.holds != before.holds
-        if self.changed and write:
+        if self._state != before and write:
             self._state = self._remembered.change(lambda state: self._asked(state, discovery).at(now))
 
     def _asked(self, state: State, discovery: Discovery) -> State:
@@ -223,6 +224,11 @@ class Memory:
                 if number <= MOST and is_normal(reference)
             )
 
+    def arrived(self, reference: str) -> None:
+        """Note that an image of the reference works: what runs were interrupted with before does not count any more."""
+        with self._lock:
+            self._arrived.add(reference)
+
     def learn(self, workloads: t.Iterable[Workload], snapshot: Snapshot) -> None:
         """Note the slots that only names tell of: the state file was lost. C(snapshot) has all images."""
         self._snapshot = snapshot
@@ -255,7 +261,7 @@ class Memory:
         def closed(state: State) -> State:
             for (unit, reference), slots in self._kept.items():
                 state = state.keeping(unit, reference, slots)
-            return state.without_intents(runs)
+            return state.arrived(self._arrived).without_intents(runs)
 
         self._write(lambda: self._remembered.change(closed))
 

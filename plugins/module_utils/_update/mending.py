@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from .._pure.errors import StoreError
 from .._pure.health import Expected, Failure, GateOptions, job_failure
 from .._pure.intents import FINISHED, NOTHING, UNDONE, Intent
+from .._pure.interruptions import Interruption
 from .._pure.reasons import Reason
 from .._pure.units import JobOutcome
 from .dependents import Dependents
@@ -39,18 +40,26 @@ class Result:
     down: str | None = None
 
 
-def direction(group: t.Sequence[Intent], sight: Sight) -> str:
-    """Whether the members of a group are to stay on their new images, or on their old ones."""
+def direction(group: t.Sequence[Intent], sight: Sight, interruptions: t.Sequence[Interruption]) -> str:
+    """Whether the members of a group are to stay on their new images, or on their old ones.
+
+    C(interruptions) are those of its images: one that was interrupted too often is not tried again where there is a way back.
+    """
     if not any(one.moves for one in group):
         return NOTHING if all(sight.is_up(one) for one in group) else FINISHED
     mine = [one for one in group if not sight.is_elsewhere(one)]
+    if any(one.too_often for one in interruptions) and _may_go_back(group, mine, sight):
+        return UNDONE
     if mine and all(sight.runs_new(one) for one in mine):
         return FINISHED
     lost = [one for one in mine if not sight.runs_old(one)]
     if not lost:
         return UNDONE if any(sight.names_moved(one) for one in group) else NOTHING
-    may_go_back = all(one.rollback for one in group) and all(sight.has_old_images(one) for one in lost)
-    return UNDONE if may_go_back else FINISHED
+    return UNDONE if _may_go_back(group, lost, sight) else FINISHED
+
+
+def _may_go_back(group: t.Sequence[Intent], members: t.Sequence[Intent], sight: Sight) -> bool:
+    return all(one.rollback for one in group) and all(sight.has_old_images(one) for one in members)
 
 
 class Mending:
@@ -64,12 +73,15 @@ class Mending:
         options: GateOptions,
         group: t.Sequence[Intent],
         sight: Sight,
+        interruptions: t.Sequence[Interruption] = (),
     ) -> None:
         self._store = store
         self._units = units
         self._memory = memory
         self._group = group
         self._sight = sight
+        self.direction = direction(group, sight, interruptions)
+        self._too_often = [one for one in interruptions if one.too_often]
         self._members = {one.unit: sight.member(one) for one in group}
         self._tags = Tags(store, sight.snapshot)
         self._dependents = Dependents(units)
@@ -80,7 +92,7 @@ class Mending:
 
     def repair(self) -> dict[tuple[str, str], Result]:
         """What became of each, by run and unit."""
-        results = self._finish() if direction(self._group, self._sight) == FINISHED else self._undo({})
+        results = self._finish() if self.direction == FINISHED else self._undo(self._interrupted_too_often())
         for member in self._members.values():
             self._tags.drop_pulled_names(member)
             for change in member.changes:
@@ -103,7 +115,7 @@ class Mending:
         jobs = self._restart([one.unit for one in down if one.unit not in failures])
         failures.update({unit: failure for unit, job in jobs.items() if (failure := job_failure(unit, job))})
         failures.update(self._judge([one for one in there if one.unit not in failures], new=True))
-        if failures and not down and all(one.rollback and self._sight.has_old_images(one) for one in self._group):
+        if failures and not down and _may_go_back(self._group, self._group, self._sight):
             return self._undo(failures)
         for one in there:
             if one.moves:
@@ -142,10 +154,25 @@ class Mending:
 
     # Back.
 
+    def _interrupted_too_often(self) -> dict[str, Failure]:
+        """What the units did that came up on such an image; the run that judged them never lived to see it."""
+        return {
+            one.unit: Failure(
+                Reason.INTERRUPTED,
+                f"{one.times} runs in a row were interrupted while {one.unit} came up on {one.id}, which is held now",
+            )
+            for one in self._too_often
+        }
+
     def _undo(self, failures: t.Mapping[str, Failure]) -> dict[str, Result]:
-        """Let every name and unit be as it was; what failed on its new image is held."""
+        """Let every name and unit be as it was; what failed on its new image is held, first of all."""
         sight, down = self._sight, t.cast("dict[str, str]", {})
-        left = [one for one in self._group if (failures or not sight.runs_old(one)) and not sight.is_left_alone(one)]
+        judged = self.direction == FINISHED
+        left = [one for one in self._group if (judged or not sight.runs_old(one)) and not sight.is_left_alone(one)]
+        for unit in failures and self._members:
+            reason = failures[unit].reason if unit in failures else Reason.GROUP_FAILED
+            changes = [change for change in self._members[unit].changes if not change.target.back]
+            self._memory.leave(changes, reason, self._store)
         touched = {
             one.unit for one in self._group if one in left or (sight.touched(one) and not sight.is_elsewhere(one))
         }
@@ -161,10 +188,6 @@ class Mending:
             self._as_before([one for one in left if one.unit not in down])
         others = [one for one in self._group if one not in left]
         down.update({unit: one.error for unit, one in self._dependents.restore([one.unit for one in others]).items()})
-        for unit in failures and self._members:
-            reason = failures[unit].reason if unit in failures else Reason.GROUP_FAILED
-            changes = [change for change in self._members[unit].changes if not change.target.back]
-            self._memory.leave(changes, reason, self._store)
         worst = failures[min(failures)] if failures else None
         return {
             unit: Result(

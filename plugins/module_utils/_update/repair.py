@@ -19,6 +19,7 @@ from .._pure.errors import EngineError
 from .._pure.health import GateOptions
 from .._pure.history import Event, Passage
 from .._pure.intents import FINISHED, NOTHING, UNDONE, Intent, Repaired
+from .._pure.interruptions import Interruption
 from .._pure.reasons import Reason, Status
 from .memory import Memory
 from .mending import Mending, Result, direction
@@ -63,7 +64,7 @@ class Repair:
         sight = look(open_, self._store, self._connect())
         told = []
         for group in _groups(open_):
-            way = direction(group, sight)
+            way = direction(group, sight, self._interruptions(group, sight, state))
             for one in group:
                 alone = sight.is_left_alone(one)
                 is_left = not alone if way == FINISHED else sight.touched(one) or not (sight.runs_old(one) or alone)
@@ -84,7 +85,10 @@ class Repair:
         self._memory.resume(state, sight.snapshot)
         results: dict[tuple[str, str], Result] = {}
         for group in _groups(open_):
-            results.update(Mending(self._store, units, self._memory, self._options, group, sight).repair())
+            interruptions = self._interruptions(group, sight, state)
+            mending = Mending(self._store, units, self._memory, self._options, group, sight, interruptions)
+            self._count(group, interruptions, tried_again=mending.direction == FINISHED)
+            results.update(mending.repair())
         self._tell(state, results, sight)
         tags = Tags(self._store, replace(sight.snapshot, images=self._store.images()))
         for intent in state.intents:
@@ -92,6 +96,28 @@ class Repair:
         self._memory.close({one.run for one in state.intents})
         told = [Repaired(unit, one.did, one.down) for (_run, unit), one in results.items()]
         return tuple(sorted(told, key=lambda one: one.unit))
+
+    def _interruptions(self, group: t.Sequence[Intent], sight: Sight, state: State) -> list[Interruption]:
+        now = self._remembered.now()
+        return [each for one in group for each in sight.interruptions(one, state, now)]
+
+    def _count(self, group: t.Sequence[Intent], interruptions: t.Sequence[Interruption], *, tried_again: bool) -> None:
+        """Have it on the disk before the images may do once more whatever they did: this repair may not see its end either.
+
+        Raises:
+            StateError: It cannot be written, so nothing is repaired.
+        """
+        if not interruptions:
+            return
+        known = [replace(one, counted=not tried_again) for one in group]
+        self._remembered.change(lambda state: state.counting(interruptions).intending(known))
+        if not tried_again:
+            self._memory.warnings += [
+                f"{Reason.INTERRUPTED.value}: a run was interrupted while {one.unit} came up on {one.id}; the image is"
+                " tried again by the next run, and held if that is interrupted too"
+                for one in interruptions
+                if not one.too_often
+            ]
 
     def _wait(self, intents: t.Sequence[Intent], units: Units) -> None:
         """Wait for what the interrupted run had asked for, and what goes on without it."""

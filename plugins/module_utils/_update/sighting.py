@@ -15,11 +15,17 @@ from .._pure import names
 from .._pure.decisions import Target, Workload
 from .._pure.health import Expected, Failure, placed
 from .._pure.intents import Intent, Piece
+from .._pure.interruptions import Interruption
 from .._pure.records import Snapshot
 from .._pure.units import UnitFacts
 from .discover import local_names
 from .groups import Change, Member
 from .protocols import Store, Units
+
+if t.TYPE_CHECKING:
+    from datetime import datetime
+
+    from .._pure.state import State
 
 _UP = ("active", "reloading", "refreshing")
 
@@ -117,9 +123,27 @@ class Sight:
 
     def touched(self, intent: Intent) -> bool:
         """Whether anything shows that the run had begun to move the unit."""
+        return self.names_moved(intent) or self._is_replaced(intent)
+
+    def _is_replaced(self, intent: Intent) -> bool:
         there = {one.id for one in self.snapshot.containers}
-        restarted = intent.moves and intent.units and not all(piece.container_id in there for piece in intent.pieces)
-        return self.names_moved(intent) or bool(restarted)
+        return intent.moves and intent.units != () and not all(piece.container_id in there for piece in intent.pieces)
+
+    def interruptions(self, intent: Intent, state: State, now: datetime) -> tuple[Interruption, ...]:
+        """How often in a row runs were interrupted with the images that its unit had begun to come up on, with this time.
+
+        None where the restart had not begun, by us or by a boot: names that moved did no harm yet.
+        """
+        if self.is_elsewhere(intent) or not (self.names_moved(intent) and self._is_replaced(intent)):
+            return ()
+        told = []
+        for piece, change in zip(intent.pieces, self.member(intent).changes):
+            image_id = change.target.id
+            if image_id is not None and not piece.back:
+                before = state.interrupted(piece.reference, piece.platform, image_id)
+                times = max(1, before if intent.counted else before + 1)
+                told.append(Interruption(piece.reference, piece.platform, image_id, times, intent.unit, now))
+        return tuple(told)
 
 
 def look(intents: t.Sequence[Intent], store: Store, units: Units) -> Sight:

@@ -128,6 +128,7 @@ class Tags:
             for number in surplus(held, memory.options.keep):
                 self._let_go(held[number], names.slot(unit, reference, number), memory)
             memory.kept(unit, reference, occupied(unit, reference, self._tags))
+            memory.arrived(reference)
             for name, image_id in list(self._tags.items()):
                 if name == names.rejected(reference, image_id) and not memory.is_held(reference, image_id):
                     self._let_go(image_id, name, memory)

@@ -133,7 +133,7 @@ def alike(seen: dict[str, t.Any], ids: t.Sequence[str]) -> str:
     text = json.dumps(plain, sort_keys=True)
     for each in (*ids, *seen["ids"]):
         text = text.replace(each, "container")
-    return re.sub(r'"(run|time|since|kept)": "[^"]*"|\\?"(run|time|seconds)\\?":\\?"?[^,]*', "", text)
+    return re.sub(r'"(run|time|since|kept|last)": "[^"]*"|\\?"(run|time|seconds)\\?":\\?"?[^,]*', "", text)
 
 
 def reset(job: dict[str, t.Any]) -> None:

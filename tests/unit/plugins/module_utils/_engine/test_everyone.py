@@ -25,7 +25,7 @@ _SECRET = Settings(
     everyone=True, access=Access(credentials={"quay.io": Credential("me", "secret")}, authfile="/root/auth.json")
 )
 _NOTHING: dict[str, t.Any] = {
-    "workloads": [], "holds": [], "slots": [], "runs": [], "intents": [], "plan": None, "follows": None, "warned": [],
+    "workloads": [], "holds": [], "slots": [], "runs": [], "intents": [], "interruptions": [], "plan": None, "follows": None, "warned": [],
 }  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def _entries(told: dict[str, t.Any], key: str) -> list[dict[str, t.Any]]:
 def test_a_host_that_remembers_nothing_says_so_and_nothing_is_made(folder: Path) -> None:
     told, warnings = recalled(None, 5)
     follows = told.pop("follows")
-    assert told == {"holds": [], "slots": [], "runs": [], "plan": None, "intents": []}
+    assert told == {"holds": [], "slots": [], "runs": [], "plan": None, "intents": [], "interruptions": []}
     assert follows in (None, "registry", "plan")
     assert not warnings
     assert not folder.exists()

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import StateError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.history import Event, Who
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.intents import Intent, Piece
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.interruptions import Interruption
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.plan_records import PlanRecord, Verdict
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
@@ -48,21 +49,30 @@ INTENT = Intent(
     "ab" * 16, 3, NOON, "web.service", ("web.service",), (PIECE,), ((WEB, ID), ("a:1", None)), ("b.service",)
 )
 
+INTERRUPTION = Interruption(WEB, AMD64, ID, 1, "web.service", NOON)
+
 
 @given(
     st.lists(st.sampled_from([IMAGE_HOLD, TOLD_HOLD, USER_HOLD, UNIT_HOLD])),
     st.lists(st.sampled_from([SLOT, replace(SLOT, number=2, kept=None), replace(SLOT, unit="a@b.service")])),
-    st.lists(st.sampled_from([INTENT, replace(INTENT, unit="a@b.service", pieces=(), moves=False)])),
+    st.lists(st.sampled_from([INTENT, replace(INTENT, unit="a@b.service", pieces=(), moves=False, counted=True)])),
     st.sampled_from([None, PLAN, replace(PLAN, of=None, document=None, verdict=Verdict.STAGED)]),
+    st.lists(st.sampled_from([INTERRUPTION, replace(INTERRUPTION, platform=ARM64, times=7)])),
 )
 def test_what_was_written_is_read(
-    holds: list[Hold], slots: list[Slot], intents: list[Intent], plan: PlanRecord | None
+    holds: list[Hold],
+    slots: list[Slot],
+    intents: list[Intent],
+    plan: PlanRecord | None,
+    interruptions: list[Interruption],
 ) -> None:
-    state = State(tuple(holds), tuple(slots), tuple(intents), plan)
+    state = State(tuple(holds), tuple(slots), tuple(intents), plan, tuple(interruptions))
     assert parse_state(render_state(state), "x") == state
 
 
-_GOOD: dict[str, t.Any] = json.loads(render_state(State((TOLD_HOLD, UNIT_HOLD), (SLOT,), (INTENT,), PLAN)))
+_GOOD: dict[str, t.Any] = json.loads(
+    render_state(State((TOLD_HOLD, UNIT_HOLD), (SLOT,), (INTENT,), PLAN, (INTERRUPTION,)))
+)
 _IMAGE, _USER = _GOOD["holds"]
 (_SLOT,) = _GOOD["slots"]
 (_INTENT,) = _GOOD["intents"]
@@ -81,6 +91,10 @@ def _intending(**other: object) -> dict[str, t.Any]:
     return {**_GOOD, "intents": [{**_INTENT, **other}]}
 
 
+def _counting(**other: object) -> dict[str, t.Any]:
+    return {**_GOOD, "interruptions": [{**_GOOD["interruptions"][0], **other}]}
+
+
 def _planning(**other: object) -> dict[str, t.Any]:
     return {**_GOOD, "plan": {**_GOOD["plan"], **other}}
 
@@ -92,7 +106,17 @@ _STRANGE: dict[str, object] = {
     "a schema that is no number": {**_GOOD, "schema": "1"},
     "one key less": {key: _GOOD[key] for key in ("schema", "holds", "slots", "plan")},
     "one key more": {**_GOOD, "more": 1},
-    "no plan": {key: _GOOD[key] for key in ("schema", "holds", "slots", "intents")},
+    "no plan": {key: _GOOD[key] for key in ("schema", "holds", "slots", "intents", "interruptions")},
+    "no interruptions": {key: _GOOD[key] for key in ("schema", "holds", "slots", "intents", "plan")},
+    "an interruption with more": _counting(more=1),
+    "an interruption that never was": _counting(times=0),
+    "an interruption that was true": _counting(times=True),
+    "an interruption of no image": _counting(id="x"),
+    "an interruption of no reference": _counting(reference="UPPER"),
+    "an interruption on no platform": _counting(platform="linux"),
+    "an interruption of a unit that is no text": _counting(unit=1),
+    "an interruption some day": _counting(last="some day"),
+    "an intent that was perhaps counted": _intending(counted=None),
     "a plan that is no object": {**_GOOD, "plan": []},
     "a plan with more": _planning(more=1),
     "a plan of another ID": _planning(id="x"),
@@ -230,3 +254,23 @@ def test_what_a_run_says_of_a_unit_takes_the_place_of_what_it_said_before() -> N
     assert parse_state(render_state(state), "x").intents == (other, ended)
     assert state.without_intents([INTENT.run]).intents == (other,)
     assert state.without_intents([]) is state
+
+
+def test_interruptions_are_counted_for_the_latest_image_of_a_reference() -> None:
+    state = State().counting([INTERRUPTION, replace(INTERRUPTION, platform=ARM64)])
+    assert state.interrupted(WEB, AMD64, ID) == state.interrupted(WEB, ARM64, ID) == 1
+    assert state.interrupted(WEB, AMD64, DIGEST) == state.interrupted(OTHER, AMD64, ID) == 0
+    again = state.counting([replace(INTERRUPTION, times=2)])
+    assert (again.interrupted(WEB, AMD64, ID), again.interruptions[0].too_often) == (2, False)
+    assert again.interruptions[-1].too_often
+    other = again.counting([replace(INTERRUPTION, id=DIGEST)])
+    assert (other.interrupted(WEB, AMD64, ID), other.interrupted(WEB, AMD64, DIGEST)) == (0, 1)
+
+
+def test_an_image_that_works_or_is_held_or_is_let_go_is_counted_no_more() -> None:
+    state = State().counting([INTERRUPTION])
+    assert state.arrived([OTHER]) is state
+    assert state.arrived([WEB]).interruptions == ()
+    assert state.lifted(WEB, AMD64).interruptions == ()
+    assert state.holding(IMAGE_HOLD).interruptions == ()
+    assert state.holding(replace(IMAGE_HOLD, id=DIGEST)).interruptions == (INTERRUPTION,)

@@ -513,3 +513,100 @@ def test_a_staging_that_is_killed_starts_nothing_that_somebody_stopped_since() -
     assert _dids(host.update().repair()) == [("app.service", NOTHING)]
     assert (host.services["app.service"].active_state, host.tags) == ("inactive", {APP: V1.id})
     assert host.memory.state.intents == ()
+
+
+def _counts(host: Host) -> list[tuple[str, int]]:
+    return [(one.id, one.times) for one in host.memory.state.interruptions]
+
+
+def test_one_power_cut_holds_nothing_and_is_told() -> None:
+    host = _interrupted(one_broken(), "restart")
+    _boot(host)
+    report = host.update().repair()
+    assert (_dids(report), _counts(host)) == ([("app.service", UNDONE)], [(V2.id, 1)])
+    (said,) = [one for one in report.warnings if one.startswith("interrupted: ")]
+    assert V2.id in said
+    assert "app.service" in said
+    assert host.memory.state.holds == ()
+    host.services["app.service"].fails_on = set()
+    assert told(host.update().run()) == {"app": ("updated", None)}
+    assert _counts(host) == []
+
+
+def test_an_image_that_takes_its_host_down_twice_is_left_and_held() -> None:
+    host = one_unit()
+    for expected in (1, 2):
+        _interrupted(host, "restart")  # The repair puts the unit back, and the run tries again.
+        host.containers_ = []
+        host.services["app.service"].active_state = "inactive"  # Not enabled: a boot does not start it.
+        foreseen = host.update().check()
+        report = host.update().repair()
+        assert _dids(foreseen) == _dids(report) == [("app.service", UNDONE)]
+        assert (host.running("app"), host.tags[APP]) == (V1.id, V1.id)
+        assert _counts(host) == ([(V2.id, 1)] if expected == 1 else [])
+    (hold,) = host.memory.state.holds
+    assert isinstance(hold, ImageHold)
+    assert (hold.id, hold.reason) == (V2.id, "interrupted")
+    assert host.tags[names.rejected(APP, V2.id)] == V2.id
+    line = host.memory.history[-1]
+    assert (line.verdict, line.reason) == ("rolled_back", "interrupted")
+    assert line.error is not None
+    assert "2 runs in a row" in line.error
+    assert told(host.update().run()) == {"app": ("held", "bad_digest")}
+    assert told(host.update(lift=True).run()) == {"app": ("updated", None)}
+
+
+def test_an_image_that_takes_its_host_down_while_a_repair_looks_is_left_at_the_second_boot() -> None:
+    host = _interrupted(one_unit(), "restart")
+    _boot(host)
+    _kill(host, _steps_to_judge(host), host.update().repair)
+    assert (host.running("app"), _counts(host)) == (V2.id, [(V2.id, 1)])
+    _boot(host)
+    restarts = len(host.done("restart"))
+    foreseen = host.update().check()
+    report = host.update().run()
+    assert _dids(foreseen) == _dids(report) == [("app.service", UNDONE)]
+    assert told(report) == {"app": ("held", "bad_digest")}
+    assert (host.running("app"), host.tags[APP], len(host.done("restart")) - restarts) == (V1.id, V1.id, 1)
+
+
+def _steps_to_judge(host: Host) -> int:
+    """How many steps a repair has until it has counted; it is killed right after."""
+    before = host.memory.body, host.state()
+    for step in range(100):
+        copy = _interrupted(one_unit(), "restart")
+        _boot(copy)
+        _kill(copy, step, copy.update().repair)
+        if _counts(copy):
+            assert (host.memory.body, host.state()) == before
+            return step
+    raise AssertionError("a repair counts nothing")
+
+
+def test_a_repair_that_is_interrupted_on_the_way_back_counts_nothing_more() -> None:
+    for step in range(60):
+        host = _interrupted(one_broken(), "restart")
+        _boot(host)
+        ended = not _kill(host, step, host.update().repair)
+        host.update().repair()
+        assert (host.memory.state.holds, _counts(host)) == ((), [(V2.id, 1)]), f"step {step}"
+        if ended:
+            break
+    assert step > 20
+
+
+def test_an_interruption_before_the_restart_does_not_count() -> None:
+    for _time in range(3):
+        host = _interrupted(one_unit(), "tag")
+        assert _dids(host.update().repair()) == [("app.service", UNDONE)]
+        assert (host.memory.state.holds, _counts(host)) == ((), [])
+
+
+def test_without_rollback_or_an_old_image_it_stays_on_the_image() -> None:
+    host = _interrupted(one_unit(), "restart", rollback=False)
+    for _time in range(2):
+        _boot(host)
+        _kill(host, _steps_to_judge(host), host.update(rollback=False).repair)
+    assert _counts(host) == [(V2.id, 2)]
+    assert _dids(host.update(rollback=False).repair()) == [("app.service", FINISHED)]
+    assert (host.running("app"), host.memory.state.holds, _counts(host)) == (V2.id, (), [])
