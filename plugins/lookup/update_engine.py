@@ -15,7 +15,12 @@ description:
     that have C(dbus-python) and C(requests); no Ansible is needed there.
   - The same release makes the same bytes. The file lies in Ansible's local temporary folder, which goes when Ansible ends.
   - The entry point C(timer) of the role P(podfleet.autoupdate.container_units#role) installs it.
-options: {}
+options:
+  settings:
+    description:
+      - Settings that the engine is to be given, as the role's C(container_units_timer_settings). The lookup fails with the
+        name of one that no run could use. What depends on a host, such as whether a file is there, is not looked at.
+    type: dict
 seealso:
   - module: podfleet.autoupdate.image_autoupdate
 """
@@ -27,6 +32,11 @@ EXAMPLES = r"""
     src: "{{ lookup('podfleet.autoupdate.update_engine') }}"
     dest: /usr/local/lib/podfleet-autoupdate/engine.pyz
     mode: "0755"
+
+- name: Refuse settings that no run could use, before any host is changed
+  ansible.builtin.assert:
+    that: lookup('podfleet.autoupdate.update_engine', settings={'parallel': 4, 'exclude': ['unit:db*']}) | length > 0
+    quiet: true
 """
 
 RETURN = r"""
@@ -38,6 +48,7 @@ _raw:
 """
 
 import hashlib
+import json
 import os
 import pathlib
 import typing as t
@@ -47,6 +58,9 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import engine_archive
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.settings import must_be_meant
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.unattended import parse_settings
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 
 
 class LookupModule(LookupBase):
@@ -57,6 +71,14 @@ class LookupModule(LookupBase):
         t.cast("t.Any", self).set_options(var_options=variables, direct=kwargs)
         if terms:
             raise AnsibleLookupError("update_engine takes no terms")
+        settings = t.cast("t.Any", self).get_option("settings")
+        if settings is not None:
+            try:
+                must_be_meant(
+                    parse_settings(json.dumps(settings, default=str).encode(), "the timer's settings").settings
+                )
+            except InputError as error:
+                raise AnsibleLookupError(str(error)) from None
         source = pathlib.Path(engine_archive.__file__).resolve().parents[1]
         body = engine_archive.engine_archive(source)
         name = f"podfleet-autoupdate-{hashlib.sha256(body).hexdigest()[:12]}.pyz"

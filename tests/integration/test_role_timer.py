@@ -13,6 +13,7 @@ from harness import Ansible
 from lablib.host import Host
 from lablib.images import Kind
 from lablib.units import deploy
+from locations import SCRATCH
 from pushing import Push, id_of
 from sight import look
 
@@ -186,6 +187,10 @@ def test_what_cannot_be_meant_is_refused(host: Host, ansible: Ansible, variables
 
 
 def test_a_hosts_settings_are_checked_before_they_replace_others(host: Host, ansible: Ansible) -> None:
+    """What no host could use is refused before anything is changed, and what this one cannot, before the settings are."""
+    assert "parallel must be between 1 and 100, not 0" in _timer(ansible, host, settings={"parallel": 0}).failed()
+    assert _there(host) == []
     _timer(ansible, host, settings={"parallel": 2}).succeeded()
-    _timer(ansible, host, settings={"parallel": 0.5}).failed()
+    missing = f"{SCRATCH}/no-ca.crt"
+    assert f"ca_path: {missing} is not there" in _timer(ansible, host, settings={"ca_path": missing}).failed()
     assert json.loads(host.read(_SETTINGS)) == {"follow": "registry", "parallel": 2}

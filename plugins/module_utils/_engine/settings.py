@@ -17,6 +17,7 @@ from .._pure.credentials import Credential
 from .._pure.errors import InputError
 from .._pure.holds import BadImage, UserHold
 from .._pure.policies import Policy
+from .._pure.selection import Selection
 from .._pure.slots import MOST as MOST_SLOTS
 
 #: Requests at once to one registry: more is measurably faster where it is far away, and impolite to a small one.
@@ -114,11 +115,22 @@ def must_be_owner(settings: Settings) -> None:
 
 
 def must_be_usable(settings: Settings) -> None:
-    """Refuse what cannot be meant.
+    """Refuse what cannot be meant, or not on this host.
 
     Raises:
         InputError: It names the setting.
     """
+    must_be_meant(settings)
+    must_be_reachable(settings.access)
+
+
+def must_be_meant(settings: Settings) -> None:
+    """Refuse what cannot be meant on any host.
+
+    Raises:
+        InputError: It names the setting.
+    """
+    Selection.parse(settings.only, settings.exclude)
     for name, most in (("timeout", LONGEST_TIMEOUT), ("parallel", WIDEST), ("registry_parallel", WIDEST)):
         must_be_in_range(name, getattr(settings, name), most)
     must_be_in_range("lock_timeout", settings.lock_timeout, LONGEST_TIMEOUT, least=0)
@@ -137,7 +149,7 @@ def must_be_usable(settings: Settings) -> None:
             'state: rolled_back puts back what only names, and only is empty; write for example unit:web, or "*" for all'
         )
     _must_go_together(settings)
-    must_be_reachable(settings.access)
+    _must_be_affordable(settings.access)
 
 
 def _must_go_together(settings: Settings) -> None:
@@ -179,7 +191,11 @@ def must_be_reachable(access: Access) -> None:
     Raises:
         InputError: It names the setting.
     """
+    _must_be_affordable(access)
     if access.ca_path is not None and not pathlib.Path(access.ca_path).is_file():
         raise InputError(f"ca_path: {access.ca_path} is not there, or is not a file on this host")
+
+
+def _must_be_affordable(access: Access) -> None:
     if access.request_budget is not None and access.request_budget < 0:
         raise InputError(f"request_budget must be 0 or more, not {access.request_budget}")

@@ -27,7 +27,7 @@ from .._pure.policies import Policy
 from .._pure.reasons import Status
 from .._pure.texts import escaped
 from .autoupdate import autoupdate
-from .settings import ALL_NEEDS_ROOT, PATIENT_LOCK_SECONDS, Access, Settings
+from .settings import ALL_NEEDS_ROOT, PATIENT_LOCK_SECONDS, Access, Settings, must_be_usable
 
 if t.TYPE_CHECKING:
     from .._update.report import Report
@@ -70,6 +70,7 @@ def main(words: t.Sequence[str], tell: t.Callable[[str], None]) -> int:
         wanted = parse_settings(_read(asked.path), asked.path)
         _must_have_libraries()
         if asked.validate:
+            _must_be_runnable(wanted.settings)
             return DONE
         settings = replace(_of_whom(wanted.settings, asked.scope), repair_only=asked.repair)
         if (asked.follow or wanted.follow) == PLAN and not asked.repair:
@@ -167,6 +168,14 @@ def _read(path: str) -> bytes:
     if len(body) > _LONGEST:
         raise InputError(f"{path} has more than {_LONGEST} bytes")
     return body
+
+
+def _must_be_runnable(settings: Settings) -> None:
+    """Refuse what each run would refuse."""
+    from .._edges.credentials import CredentialFiles  # noqa: PLC0415 (a run has it anyway, later)
+
+    must_be_usable(settings)
+    CredentialFiles(settings.access.credentials, settings.access.authfile)
 
 
 def _must_have_libraries() -> None:

@@ -140,6 +140,27 @@ def test_validating_looks_for_the_libraries(file: pathlib.Path, monkeypatch: pyt
     assert said == ["<3>the Python library dbus-python is missing"]
 
 
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({"parallel": 0}, "parallel must be between 1 and 100, not 0"),
+        ({"keep": 21}, "keep must be between 0 and 20, not 21"),
+        ({"only": [""]}, "the pattern '' is empty"),
+        ({"ca_path": "/nowhere/ca.crt"}, "ca_path: /nowhere/ca.crt is not there"),
+        ({"authfile": "/nowhere/auth.json"}, "authfile: /nowhere/auth.json is not there"),
+        ({"request_budget": -1}, "request_budget must be 0 or more, not -1"),
+    ],
+)
+def test_validating_refuses_what_a_run_would_refuse(
+    file: pathlib.Path, monkeypatch: pytest.MonkeyPatch, document: object, told: str
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(unattended.importlib.util, "find_spec", lambda _name: object())
+    file.write_text(json.dumps(document), encoding="utf-8")
+    assert unattended.main(["--validate", str(file)], said.append) == unattended.MISCONFIGURED
+    assert said[0].startswith(f"<3>{told}")
+
+
 def test_what_the_engine_refuses_is_told(file: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
 
