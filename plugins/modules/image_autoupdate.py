@@ -296,11 +296,13 @@ users:
       sample: null
     error: {description: The same as a sentence., type: str, returned: success and failure, sample: null}
 registries:
-  description: What each registry was asked for.
+  description: What each registry was asked for; with O(scope=all) by whom, because whoever logs in has a quota of their own.
   returned: success and failure
   type: list
   elements: dict
   contains:
+    scope: *scope
+    user: *user
     registry: {description: "Host and port.", type: str, returned: success and failure, sample: registry.example.com}
     requests: {description: "All HTTP requests, those to a token service included.", type: int, returned: success and failure, sample: 4}
     manifest_gets: {description: "How many of them count against a pull limit.", type: int, returned: success and failure, sample: 0}

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from .._pure.decisions import Finding, Workload
 from .._pure.intents import FINISHED, NOTHING, UNDONE, Repaired
@@ -102,7 +102,7 @@ def read_report(document: t.Mapping[str, t.Any], user: str | None, *, check_mode
     if None in rows:
         return None
     whole = tuple(t.cast("list[Row]", rows))
-    usages = tuple(_usage(entry) for entry in document["registries"])
+    usages = tuple((user, _usage(entry)) for entry in document["registries"])
     repaired = tuple(Repaired(one["unit"], one["did"], one["error"], user) for one in document["repaired"])
     report = Report(whole, usages, read_warnings(document["warned"]), check_mode, repaired=repaired)
     report = replace(report, plan=document["plan"], plan_verdict=document["plan_verdict"])
@@ -116,14 +116,14 @@ def read_warnings(texts: t.Sequence[str]) -> tuple[str, ...]:
 
 
 def together(reports: t.Sequence[tuple[str | None, Report]], users: t.Sequence[Looked], *, check_mode: bool) -> Report:
-    """One report of all; rows sorted by user, the system's first."""
+    """One report of all; rows sorted by user, the system's first.
+
+    So is what was asked of registries: who logs in differently has another quota, and is refused for another reason.
+    """
     rows = tuple(row for _user, one in reports for row in one.rows)
-    usages: dict[str, RegistryUsage] = {}
-    for usage in (usage for _user, one in reports for usage in one.registries):
-        usages[usage.registry] = _sum(usages[usage.registry], usage) if usage.registry in usages else usage
     return Report(
         rows,
-        tuple(usages[name] for name in sorted(usages)),
+        tuple(usage for _user, one in reports for usage in one.registries),
         common_warnings([(user, one.warnings) for user, one in reports]),
         check_mode,
         any(one.holds_changed for _user, one in reports),
@@ -178,9 +178,3 @@ def _row(entry: t.Mapping[str, t.Any], user: str | None) -> Row | None:
 
 def _usage(entry: t.Mapping[str, t.Any]) -> RegistryUsage:
     return RegistryUsage(**{key: entry[key] for key in _USAGE})
-
-
-def _sum(one: RegistryUsage, two: RegistryUsage) -> RegistryUsage:
-    """What both asked; the last quota that was told counts."""
-    counts = {key: asdict(one)[key] + asdict(two)[key] for key in ("requests", "manifest_gets", "bytes", "retries")}
-    return replace(one, **counts, rate_limit=two.rate_limit or one.rate_limit, reason=one.reason or two.reason)

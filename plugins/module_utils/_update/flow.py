@@ -350,7 +350,7 @@ class Update:
         usage, planned = self._registry.usage() if self._registry else (), self._options.planned
         return Report(
             tuple(rows),
-            usage,
+            tuple((None, one) for one in usage),
             tuple(dict.fromkeys(self._warnings)),
             check_mode,
             self._memory.changed,

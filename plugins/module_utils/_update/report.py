@@ -83,7 +83,8 @@ class Report:
     """All that one run says."""
 
     rows: tuple[Row, ...]
-    registries: tuple[RegistryUsage, ...]
+    #: Whose questions they were (in a run about everybody's; else None), and what they took.
+    registries: tuple[tuple[str | None, RegistryUsage], ...]
     warnings: tuple[str, ...]
     check_mode: bool
     #: Whether the task sets or lifts holds.
@@ -123,7 +124,7 @@ class Report:
             "updates": [row.to_result(self.user) for row in self.rows],
             "summary": {status.value: self.count(status) for status in Status},
             "repaired": [{**asdict(one), **_whose(one.user or self.user)} for one in self.repaired],
-            "registries": [asdict(usage) for usage in self.registries],
+            "registries": [{**_whose(user or self.user), **asdict(usage)} for user, usage in self.registries],
             "plan": self.plan,
             "plan_verdict": self.plan_verdict,
             "table": self._table(),

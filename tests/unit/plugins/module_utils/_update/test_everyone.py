@@ -36,7 +36,7 @@ def document() -> dict[str, t.Any]:
     host.has(V1, APP)
     host.service("app.service", Recipe("app", APP))
     host.registry.publish(V2)
-    told = {**host.update().run().to_result(()), "registries": [dict(_USAGE)]}
+    told = {**host.update().run().to_result(()), "registries": [{"scope": "system", "user": None, **_USAGE}]}
     read: dict[str, t.Any] = json.loads(json.dumps(told))
     return read
 
@@ -102,7 +102,10 @@ def test_one_report_of_all(document: dict[str, t.Any]) -> None:
     result = report.to_result(("failed",))
     assert [(row["user"], row["status"]) for row in result["updates"]] == [(None, "updated"), ("anna", "failed")]
     assert report.count(Status.FAILED) == 1
-    assert result["registries"] == [{**_USAGE, "requests": 6, "manifest_gets": 2, "bytes": 18}]
+    assert [(one["user"], {key: one[key] for key in _USAGE}) for one in result["registries"]] == [
+        (None, _USAGE),
+        ("anna", _USAGE),
+    ]
     (repaired,) = result["repaired"]
     assert (repaired["scope"], repaired["user"], repaired["unit"]) == ("user", "anna", "db.service")
     assert [(one["user"], one["looked_at"], one["reason"]) for one in result["users"]] == [
@@ -159,10 +162,26 @@ def test_holds_that_were_set_for_a_user_make_it_changed(document: dict[str, t.An
     assert not together([("anna", _read(document))], [], check_mode=False).changed
 
 
-def test_registries_that_only_one_asked_stay_as_they_are() -> None:
-    usages = [RegistryUsage(name, 1, 1, 1, 0, None, None) for name in ("b.io", "a.io")]
-    reports = [(None, Report((), (usages[0],), (), check_mode=False)), ("anna", Report((), (usages[1],), (), False))]
-    assert together(reports, [], check_mode=False).registries == (usages[1], usages[0])
+def test_what_each_was_told_of_a_registry_stays_theirs() -> None:
+    """The quota of who logs in is not that of who does not, and one may be refused where the other is not."""
+    quota = {"limit": 100, "remaining": 97, "window": 21600, "source": None}
+    usages = {
+        None: RegistryUsage("a.io", 1, 1, 1, 0, quota, None),
+        "anna": RegistryUsage("a.io", 2, 0, 1, 0, None, "rate_limited"),
+        "bert": RegistryUsage("a.io", 3, 0, 1, 0, {**quota, "remaining": 0}, "auth_required"),
+    }
+    reports = [(user, Report((), ((user, one),), (), check_mode=False)) for user, one in usages.items()]
+    told = together(reports, [], check_mode=False).to_result(())["registries"]
+    assert [(one["scope"], one["user"], one["requests"]) for one in told] == [
+        ("system", None, 1),
+        ("user", "anna", 2),
+        ("user", "bert", 3),
+    ]
+    assert [(one["rate_limit"], one["reason"]) for one in told] == [
+        (quota, None),
+        (None, "rate_limited"),
+        ({**quota, "remaining": 0}, "auth_required"),
+    ]
 
 
 def test_warnings_say_whose_they_are_and_patterns_need_to_match_somewhere_only() -> None:
