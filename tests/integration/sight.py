@@ -81,7 +81,7 @@ def _image_id(text: str) -> str:
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit as systemctl shows it. ``invocation`` is another one after each start."""
+    """A unit as systemctl shows it. ``invocation`` is another one after each start; what is no service has no numbers."""
 
     active: str
     sub: str
@@ -96,7 +96,7 @@ def unit(host: Host, name: str) -> Unit:
     text = host.run(["systemctl", "show", f"--property={','.join(keys)}", name]).stdout
     value = dict(line.split("=", 1) for line in text.splitlines())
     active, sub, invocation = (value[key] for key in keys[:3])
-    return Unit(active, sub, invocation, int(value["NRestarts"]), int(value["MainPID"]))
+    return Unit(active, sub, invocation, int(value.get("NRestarts", 0)), int(value.get("MainPID", 0)))
 
 
 def starts(host: Host, name: str) -> frozenset[str]:

@@ -53,6 +53,34 @@ def test_the_start_limit_does_not_keep_the_old_image_down(host: Host, ansible: A
     assert unit(host, "it-peer.service").active == "failed"
 
 
+def test_what_somebody_stops_in_the_middle_of_its_restart_stays_stopped(
+    host: Host, ansible: Ansible, push: Push
+) -> None:
+    old = push("stopped")
+    deploy(host, "it-stopped", image=old.reference)
+    new = push("stopped", version="2")
+    asks = f"podman image inspect --format {{{{.Id}}}} {old.reference} | grep -q {id_of(new)[7:]}"
+    slow = f"! {asks} || {{ touch {SCRATCH}/starts; sleep 60; }}"
+    drop_in(host, "stopped", f"[Service]\nExecStartPre=/bin/sh -c '{slow}'\n")
+    stop = (
+        f"for n in $(seq 300); do test -e {SCRATCH}/starts && exec systemctl stop it-stopped; sleep 0.1; done; exit 1"
+    )
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        stopped = pool.submit(host.run, ["sh", "-c", f"mkdir -p {SCRATCH}; {stop}"])
+        result = ansible.update(host.name).failed()
+        stopped.result()
+
+    assert result.verdicts() == {"it-stopped": ("failed", "job_failed")}
+    row = result.row("it-stopped")
+    assert (row["job_result"], row["after"]["id"], "stays stopped" in row["error"]) == ("canceled", None, True)
+    assert unit(host, "it-stopped.service").active != "active"
+    assert look(host).names[old.reference] == id_of(old)
+    host.run(["systemctl", "start", "it-stopped.service"])
+    assert look(host).runs("it-stopped") == id_of(old)
+    assert ansible.update(host.name, check=True).succeeded().verdicts() == {"it-stopped": ("pending", "check_mode")}
+
+
 @pytest.fixture
 def no_bus(host: Host) -> Iterator[None]:
     """Nobody reaches D-Bus. podman does not miss it: it knows systemd's private socket, which is none of ours."""

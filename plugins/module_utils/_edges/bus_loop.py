@@ -20,10 +20,16 @@ import typing as t
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
-from .._pure.errors import MissingLibraryError, UnitError
+from .._pure.errors import MissingLibraryError, UnitError, UnitRefusedError
 
 _T = t.TypeVar("_T")
 _CONNECT_SECONDS = 10.0
+#: What systemd itself says no with; other errors may come from a bus that lost its answer.
+_REFUSALS = (
+    "org.freedesktop.systemd1.",
+    "org.freedesktop.DBus.Error.AccessDenied",
+    "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
+)
 
 
 class BusLoop:
@@ -59,7 +65,8 @@ class BusLoop:
         """Run a function on the loop's thread and wait for what it returns.
 
         Raises:
-            UnitError: D-Bus or systemd refused, or nothing answered.
+            UnitRefusedError: systemd refused.
+            UnitError: D-Bus failed, or nothing answered.
         """
         answer: Future[_T] = Future()
 
@@ -79,7 +86,9 @@ class BusLoop:
             answer.cancel()
             raise UnitError(f"systemd did not answer over D-Bus within {seconds:.0f} s") from None
         except self.dbus.DBusException as error:
-            raise UnitError(f"systemd refused over D-Bus: {error.get_dbus_message()}") from None
+            refused = str(error.get_dbus_name()).startswith(_REFUSALS)
+            kind = UnitRefusedError if refused else UnitError
+            raise kind(f"systemd refused over D-Bus: {error.get_dbus_message()}") from None
 
     def _connect(self, address: str | None, connected: t.Callable[[t.Any], None]) -> None:
         from dbus.mainloop.glib import DBusGMainLoop  # noqa: PLC0415 (what needs no D-Bus does not import it)

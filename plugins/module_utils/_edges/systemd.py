@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
 
-from .._pure.errors import UnitError
+from .._pure.errors import UnitError, UnitRefusedError
 from .._pure.units import STOPS_ALONG, TIED, JobOutcome, UnitFacts, UnitLinks, bus_label
 from .bus_loop import BusLoop
 from .turns import Turns
@@ -100,7 +100,7 @@ class ServiceManager:
         return self._on_loop(ask)
 
     def links(self, units: t.Collection[str]) -> dict[str, UnitLinks]:
-        """What a restart of each unit takes along: see L(UnitLinks). Only services that are loaded count."""
+        """What a restart of each unit takes along: see L(UnitLinks). Only what is loaded counts."""
         return self._on_loop(lambda: self._links(units))
 
     def start_commands(self, unit: str) -> tuple[tuple[str, ...], ...]:
@@ -162,7 +162,7 @@ class ServiceManager:
         try:
             return self._on_loop(start)
         except UnitError as error:
-            return JobOutcome("failed", 0.0, str(error))
+            return JobOutcome("failed", 0.0, f"{unit}: {error}", refused=isinstance(error, UnitRefusedError))
 
     def _note_start(self, unit: str) -> None:
         """Let the next ones know how long this one's start took."""
@@ -206,6 +206,8 @@ class ServiceManager:
 
     def _bound(self, unit: str, phases: t.Sequence[str]) -> float:
         """How long a job with these phases may take: the unit's own timeouts and a margin, or what the caller allows."""
+        if not unit.endswith(".service"):  # A target, for example: it waits for other units only.
+            return self._timeout
         path = _path_of(unit)
         usecs = [int(self._property(path, _SERVICE, f"Timeout{phase}USec")) for phase in phases]
         if _INFINITE_USEC in usecs:
@@ -254,20 +256,20 @@ class ServiceManager:
                 new = {other for one in new for kind in STOPS_ALONG for other in tied(one)[kind]} - reached - {unit}
                 reached |= new
             stops[unit] = reached
-        direct = {unit: {other for kind in TIED for other in tied(unit)[kind]} - {unit} for unit in units}
+        direct = {
+            unit: {other for kind in TIED for other in tied(unit)[kind] if other.endswith(".service")} - {unit}
+            for unit in units
+        }
         named = sorted(set().union(*stops.values(), *direct.values()))
         loaded = {unit for unit, one in self._states(named).items() if one.load_state == "loaded"}
         return {unit: UnitLinks(frozenset(direct[unit] & loaded), frozenset(stops[unit] & loaded)) for unit in units}
 
     def _ties(self, unit: str) -> dict[str, frozenset[str]]:
-        """The services that a unit is tied to, by the kind of the dependency; kinds that an old systemd lacks are empty."""
+        """The units that a unit is tied to, by the kind of the dependency; kinds that an old systemd lacks are empty."""
         properties = self._dbus.Interface(self._object(_path_of(unit)), _PROPERTIES)
         everything = properties.GetAll(_UNIT, timeout=_CALL_SECONDS)
         kinds = {*TIED, *STOPS_ALONG}
-        return {
-            kind: frozenset(str(one) for one in everything.get(kind, ()) if str(one).endswith(".service"))
-            for kind in kinds
-        }
+        return {kind: frozenset(map(str, everything.get(kind, ()))) for kind in kinds}
 
     def _property(self, path: object, interface: str, name: str) -> t.Any:
         properties = self._dbus.Interface(self._object(path), _PROPERTIES)

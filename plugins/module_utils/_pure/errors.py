@@ -37,6 +37,10 @@ class UnitError(EngineError):
         super().__init__(message, reason)
 
 
+class UnitRefusedError(UnitError):
+    """systemd answered, and has not begun what it was asked for."""
+
+
 class ImageError(EngineError):
     """One image could not be looked up: its name is unusable, or what holds it cannot be read."""
 

@@ -42,10 +42,10 @@ class UnitFacts:
 
 @dataclass(frozen=True)
 class UnitLinks:
-    """The services that share a unit's fate.
+    """The units that share a unit's fate.
 
-    C(pulls_along) are those that Requires, Requisite, BindsTo or PartOf tie to it directly, in either direction;
-    C(dependents) those that systemd stops along with it, through however many others.
+    C(pulls_along) are the services that Requires, Requisite, BindsTo or PartOf tie to it directly, in either direction;
+    C(dependents) all that systemd stops along with it, through however many others: targets and sockets too.
     """
 
     pulls_along: frozenset[str] = frozenset()
@@ -57,13 +57,14 @@ class JobOutcome:
     """How a job ended: systemd's job result (done, failed, timeout, canceled, dependency, skipped, ...).
 
     C(cancelled) says that it was late and that we cancelled it; the result is C(timeout) then. C(duration) is in seconds.
-    C(error) says more where systemd refused the job.
+    C(error) says more where systemd refused the job. C(refused) says that there was none: the unit is as it was.
     """
 
     result: str
     duration: float
     error: str | None = None
     cancelled: bool = False
+    refused: bool = False
 
     @property
     def done(self) -> bool:

@@ -27,7 +27,7 @@ from .beside import Beside
 from .dependents import Dependents
 from .gate import Gate
 from .groups import Change, Member, form_groups
-from .jobs import counted_restarts, forget_failures, restart
+from .jobs import STAYS_STOPPED, counted_restarts, forget_failures, restart, stopped_by_others
 from .memory import Memory
 from .outcomes import Outcome
 from .protocols import Store, Units
@@ -188,7 +188,12 @@ class Transaction:
         started = [member for member in members if member.unit not in failures]
         self._dependents.remember({member.unit: member.roots for member in started})
         jobs = restart(started, self._units)
-        self._jobs.update(jobs)
+        for member in started:
+            job = jobs[member.unit]
+            if job.refused and (failure := job_failure(member.unit, job)):
+                failures[member.unit] = failure  # Its processes were not touched: there is nothing to judge.
+        started = [member for member in started if member.unit not in failures]
+        self._jobs.update({member.unit: jobs[member.unit] for member in started})
         self._roots.update({change.workload.container_id: one.unit for one in started for change in one.changes})
         failures.update(self._judge({one.unit: one.expected(new=True) for one in started}, jobs))
         return failures
@@ -212,7 +217,7 @@ class Transaction:
             if not failures:
                 self._succeed(member)
             elif failure is not None and member.unit not in self._jobs:
-                # Its tags could not all be moved, so it was never restarted; a reboot must not activate the others.
+                # Its tags could not all be moved, or systemd refused: it was never restarted, and a reboot must not do it.
                 self._tags.undo(member)
                 self._end_member(member, Finding(Status.FAILED, failure.reason, failure.error))
             elif self._rollback:
@@ -246,11 +251,21 @@ class Transaction:
         for member in reversed(members):  # What was moved last goes back first: members may share a name.
             self._tags.keep_rejected(member)
             self._tags.undo(member)
-        for wave in self._tags.waves(members):
-            self._put_back_wave(why, wave)
+        stopped = stopped_by_others(self._jobs, [member.unit for member in members], self._units)
+        # Where nothing else went wrong, nobody has seen the new images fail.
+        hold = not stopped or any(
+            one.reason is not Reason.GROUP_FAILED for unit, one in why.items() if unit not in stopped
+        )
+        still = [member for member in members if member.unit in stopped]
+        problems = self._tags.tag_all_old_images(still)
+        for member in still:
+            failure = problems.get(member.unit) or why[member.unit]
+            self._end_member(member, Finding(Status.FAILED, failure.reason, f"{failure.error}; {STAYS_STOPPED}"))
+        for wave in self._tags.waves([member for member in members if member.unit not in stopped]):
+            self._put_back_wave(why, wave, hold=hold)
         self._tags.leave_to_others(members)
 
-    def _put_back_wave(self, why: t.Mapping[str, Failure], members: t.Sequence[Member]) -> None:
+    def _put_back_wave(self, why: t.Mapping[str, Failure], members: t.Sequence[Member], *, hold: bool) -> None:
         problems = self._tags.tag_all_old_images(members)
         ready = [member for member in members if member.unit not in problems]
         along = {unit for one in ready for unit in (*one.roots, *one.units, *self._dependents.of(one.unit))}
@@ -262,7 +277,7 @@ class Transaction:
         for member in members:
             failure, problem = why[member.unit], problems.get(member.unit)
             asked = any(change.target.back for change in member.changes)
-            if not asked:
+            if hold and not asked:
                 self._memory.leave(member.changes, failure.reason, self._store)
             if problem is None:
                 # Where somebody asked to go back, what the unit is on again is not what was asked for.

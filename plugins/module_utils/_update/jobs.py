@@ -12,6 +12,7 @@ Beside it what a way back needs of systemd first: that failures are forgotten, a
 from __future__ import annotations
 
 import contextlib
+import time
 import typing as t
 from dataclasses import replace
 
@@ -20,6 +21,11 @@ from .._pure.health import job_failure
 from .._pure.units import JobOutcome
 from .groups import Member
 from .protocols import Units
+
+STAYS_STOPPED = "somebody stopped it meanwhile, so it stays stopped, and its old image is the one that it will start on"
+_DOWN = ("inactive", "deactivating", "failed")
+_NOTICED_SECONDS = 10.0
+_LOOK_AGAIN_SECONDS = 0.1
 
 
 def restart(members: t.Sequence[Member], units: Units) -> dict[str, JobOutcome]:
@@ -39,8 +45,25 @@ def _together(member: Member, jobs: t.Mapping[str, JobOutcome]) -> JobOutcome:
         job = jobs[root]
         if not job.done:
             failure = job_failure(root, job)
-            return replace(job, error=failure.error) if failure else job
+            refused = all(jobs[each].refused for each in member.roots)
+            return replace(job, error=failure.error, refused=refused) if failure else job
     return max((jobs[root] for root in member.roots), key=lambda job: job.duration)
+
+
+def stopped_by_others(jobs: t.Mapping[str, JobOutcome], names: t.Iterable[str], units: Units) -> frozenset[str]:
+    """The units whose jobs gave way to a stop: somebody's, or that of the host. They are not for us to start again."""
+    cancelled = [name for name in names if name in jobs and jobs[name].result == "canceled"]
+    until = time.monotonic() + _NOTICED_SECONDS
+    while cancelled:
+        try:
+            facts = units.facts(cancelled)
+        except UnitError:
+            break  # What is done next will tell.
+        # A start gives way before the stop has begun.
+        if all(one.active_state != "activating" for one in facts.values()) or time.monotonic() >= until:
+            return frozenset(unit for unit, one in facts.items() if one.active_state in _DOWN)
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    return frozenset()
 
 
 def forget_failures(names: t.Iterable[str], units: Units) -> None:

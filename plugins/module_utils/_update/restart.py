@@ -203,7 +203,9 @@ class Restarting:
         jobs = {unit: ended[root] for unit, root in by.items()}
         done = [one for one in chosen if jobs[one.unit].done]
         failures = {one.unit: failure for one in chosen if (failure := job_failure(one.unit, jobs[one.unit]))}
-        failures.update(gate.judge([one.expected(new=True) for one in done]))
+        # What systemd has not started yet, must run before it can be judged: members of a pod, and what else comes along.
+        failures.update(dependents.restore([one.unit for one in done]))
+        failures.update(gate.judge([one.expected(new=True) for one in done if one.unit not in failures]))
         for one in chosen:
             if jobs[one.unit].cancelled:
                 failures[one.unit] = self._start_as_before(one, units, gate, failures[one.unit])
@@ -214,6 +216,8 @@ class Restarting:
         rows = {}
         for one in chosen:
             row = replace(one.row, job_result=jobs[one.unit].result, duration=duration)
+            if jobs[one.unit].refused:
+                row = replace(one.row, restarted=False)
             if one.unit in failures:
                 failure = failures[one.unit]
                 row = replace(row, failed=True, reason=failure.reason, error=failure.error)

@@ -76,10 +76,12 @@ class Service:
     recipes: list[Recipe]
     fails_on: set[str] = field(default_factory=set)  # image IDs with which the job fails
     late_on: set[str] = field(default_factory=set)  # ... does not end in time
+    stopped_on: set[str] = field(default_factory=set)  # ... gives way to a stop of somebody's
     crashes_on: set[str] = field(default_factory=set)  # ... succeeds, but the container is gone a moment later
     instead: dict[str, str] = field(default_factory=dict)  # ... it runs another one in its place
     reuses: bool = False
-    refused: bool = False
+    refused: bool = False  # D-Bus fails
+    declined: bool = False  # systemd says no
     pod: bool = False
     #: How many looks at the containers it takes until a pod's members are there after its restart.
     late_members: int = 0

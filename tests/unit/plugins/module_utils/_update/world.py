@@ -342,7 +342,7 @@ class Host:
 
     def restart(self, units: t.Collection[str]) -> dict[str, JobOutcome]:
         with self.lock:
-            outcomes = {unit: JobOutcome(self._restart(self.services[unit]), 0.1) for unit in units}
+            outcomes = {unit: self._job(self.services[unit]) for unit in units}
             for unit in {self.takes_along[unit] for unit in units if unit in self.takes_along}:
                 self._restart(self.services[unit])
             return outcomes
@@ -372,6 +372,12 @@ class Host:
             raise UnitError("systemd did not answer over D-Bus")
         return self
 
+    def _job(self, service: Service) -> JobOutcome:
+        if service.declined:
+            self.log.append(("declined", service.unit))
+            return JobOutcome("failed", 0.0, f"{service.unit}: systemd refused", refused=True)
+        return JobOutcome(self._restart(service), 0.1)
+
     def _restart(self, service: Service) -> str:
         self.log.append(("restart", service.unit))
         self.broken_names |= self.broken_later
@@ -384,7 +390,7 @@ class Host:
         self.containers_ = [one for one in self.containers_ if one not in self._made_by(service)]
         result = self._start(service)
         service.failures += result != "done"
-        service.active_state = "active" if result == "done" else "failed"
+        service.active_state = {"done": "active", "canceled": "inactive"}.get(result, "failed")
         return result
 
     def _made_by(self, service: Service) -> list[Container]:
@@ -400,6 +406,8 @@ class Host:
             return "failed"
         if service.late_on & set(wanted):
             return "timeout"
+        if service.stopped_on & set(wanted):
+            return "canceled"
         pod = hexed(f"pod {service.unit} {next(self._numbers)}") if service.pod else None
         if pod:
             self._add(service, Recipe(f"{pod[:12]}-infra", "localhost/podman-pause:1", None), None, pod, infra=True)
