@@ -142,7 +142,8 @@ class Repair:
         events = [event for one in state.intents for event in one.ended or ()]
         for intent in state.intents:
             result = results.get((intent.run, intent.unit))
-            if result is not None and result.did != NOTHING and intent.moves:
+            # What only pulled has moved no unit, even where its tag had to go back (a pull that wants a signature).
+            if result is not None and result.did != NOTHING and intent.moves and intent.units:
                 events += self._events(intent, result, sight)
         missing = [one for one in events if (one.run, one.unit) not in there]
         self._memory.tell(missing)

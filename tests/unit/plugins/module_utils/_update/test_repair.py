@@ -505,6 +505,24 @@ def test_a_staging_that_is_killed_leaves_no_name_of_a_pull() -> None:
     assert left > 0
 
 
+def test_a_signed_staging_that_is_killed_puts_the_tag_back_and_tells_no_story_of_a_unit() -> None:
+    def signed() -> Host:
+        host = one_unit()
+        host.signed = {APP}
+        return host
+
+    options: dict[str, t.Any] = {"stage": True}
+    seen = set()
+    for step in range(_steps(signed, options)):
+        host = signed()
+        _kill(host, step, host.update(**options).run)
+        report = host.update(**options).repair()
+        seen |= {did for _unit, did in _dids(report)}
+        assert host.tags[APP] == host.running("app") == V1.id, f"step {step}"
+        assert (host.memory.history, host.memory.state.intents, _counts(host)) == ([], (), []), f"step {step}"
+    assert seen == {UNDONE, NOTHING}
+
+
 def test_a_staging_that_is_killed_starts_nothing_that_somebody_stopped_since() -> None:
     host = _interrupted(one_unit(), "pull", stage=True)
     host.containers_ = []
