@@ -29,7 +29,7 @@ from lablib.lab import up as bring_up  # noqa: E402
 from lablib.paths import GATEWAY  # noqa: E402
 from lablib.proxy import FaultProxy  # noqa: E402
 from lablib.registry import SecureRegistry  # noqa: E402
-from locations import DROP_INS, LANE, PROXY_PORTS, SCRATCH  # noqa: E402
+from locations import DROP_INS, LANE, LEFTOVERS, PROXY_PORTS, SCRATCH  # noqa: E402
 from pushing import Push  # noqa: E402
 from secrecy import Watch, know  # noqa: E402
 from secure import Vault  # noqa: E402
@@ -89,7 +89,7 @@ def host(lab: Lab, used: dict[str, Host], distro: str, watch: Watch) -> Iterator
 
 
 def clean(host: Host) -> None:
-    host.run(["sh", "-c", f"rm -rf {SCRATCH} {DROP_INS}"])
+    host.run(["sh", "-c", f"rm -rf {SCRATCH} {DROP_INS} {' '.join(LEFTOVERS)}"])
     wipe(host)
     units.reset(host)
 

@@ -13,6 +13,18 @@ LANE = int(os.environ.get("PODFLEET_LANE", "1"))
 SCRATCH = "/run/podfleet-integration"
 #: Where a test adds settings to a unit that the lab made.
 DROP_INS = "/run/systemd/system/it-*.service.d"
+#: Where podman and this collection look by themselves, and tests put files: a run of tests that was killed has left them.
+LEFTOVERS = (
+    "/etc/podfleet-it",
+    "/usr/local/bin/docker-credential-podfleet-it",
+    "/run/containers/0/auth.json",
+    "/root/.config/containers",
+    "/root/.docker",
+    "/root/.dockercfg",
+    "/etc/containers/containers.conf.d/it-*.conf",
+    "/etc/containers/registries.conf.d/*it-*.conf",
+    "/etc/containers/registries.d/podfleet-it.yaml",
+)
 #: Where faulty ways to the registry listen, for each distribution, so that both can be tested at the same time.
 PROXY_PORTS = {
     "trixie": range(5130 + 20 * (LANE - 1), 5140 + 20 * (LANE - 1)),
