@@ -25,7 +25,7 @@ from contenders import WIDE, WIDTH, Contenders
 from figures import Cell, Series, growth_table, table
 from lablib.errors import LabError
 from testbed import LANE, BenchError, Testbed, prepared
-from updates import measured
+from updates import by_width, measured
 
 _GROWTH_IMAGES = (100, 20, 5, 1)
 _GROWTH_DELAYS_MS = (0.0, 40.0, 150.0)
@@ -57,6 +57,8 @@ def main(words: t.Sequence[str]) -> int:
     images, runs = (3, 1) if options.quick else (options.images, options.runs)
     images = max(_GROWTH_IMAGES) if options.growth else images
     try:
+        if options.widths:
+            return _widths_only(options, runs, images)
         if options.updates:
             return _update_only(options, runs, images)
         with prepared(options.distro, options.host_number, images, options.delay_ms, _say) as bed:
@@ -84,6 +86,15 @@ def _update_only(options: argparse.Namespace, runs: int, images: int) -> int:
     all_updates = measured(options.distro, options.host_number, images, options.delay_ms, runs, _say)
     print("\n" + "\n\n".join("\n".join(series.lines()) for series in all_updates) + f"\n\n{_UPDATED}")
     _write(options.json, {"updates": [series.to_json() for series in all_updates]})
+    return 0
+
+
+def _widths_only(options: argparse.Namespace, runs: int, images: int) -> int:
+    where = (options.distro, options.host_number, images, options.delay_ms)
+    found = by_width(*where, runs, options.widths, options.stop_seconds, _say)
+    print(f"\nupdate of {images} units that ignore SIGTERM for {options.stop_seconds} s, medians of {runs}")
+    print("\n".join(one.line() for one in found))
+    _write(options.json, {"widths": [one.to_json() for one in found]})
     return 0
 
 
@@ -117,6 +128,15 @@ def _parser() -> argparse.ArgumentParser:
         "--updates",
         action="store_true",
         help="instead: updates of units that ignore SIGTERM and of units that stop at once (about ten minutes)",
+    )
+    parser.add_argument(
+        "--widths",
+        type=lambda text: [int(one) for one in text.split(",")],
+        metavar="N,N",
+        help="instead: updates of units that ignore SIGTERM, so many at once; for example 1,4,8,12,20",
+    )
+    parser.add_argument(
+        "--stop-seconds", default=1, type=int, metavar="S", help="what such units get to stop (default %(default)s)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     return parser

@@ -80,6 +80,48 @@ def measured(
     return found
 
 
+@dataclass
+class Width:
+    """Updates of the same units with so many at once."""
+
+    width: int
+    updates: list[Update] = field(default_factory=list)
+
+    def line(self) -> str:
+        down = [seconds for one in self.updates for seconds in one.down]
+        return f"  {self.width:3d} at once {_seconds(self.updates):7.2f} s  down per unit {median(down):.2f} s (longest {max(down):.2f} s)"
+
+    def to_json(self) -> dict[str, t.Any]:
+        return asdict(self)
+
+
+def by_width(
+    distro: str,
+    number: int,
+    images: int,
+    delay_ms: float,
+    runs: int,
+    widths: t.Sequence[int],
+    stop_seconds: int,
+    say: t.Callable[[str], None],
+) -> list[Width]:
+    """Units whose processes ignore SIGTERM, with one width after the other in alternating runs: which is worth it?"""
+    found = [Width(one) for one in widths]
+    with prepared(distro, number, images, delay_ms, say, kind=Kind.STUBBORN, stop_seconds=stop_seconds) as bed:
+        contenders = Contenders(bed)
+        with contextlib.ExitStack() as stack:
+            contenders.install_engine()
+            stack.callback(contenders.remove_engine)
+            for run in range(runs):
+                for one in found:
+                    one.updates.append(
+                        _updated(bed, lambda wanted, one=one: contenders.engine_update(wanted, one.width))
+                    )
+                told = ", ".join(f"{one.updates[-1].run.seconds:.2f}" for one in found)
+                say(f"{', '.join(map(str, widths))} at once, run {run + 1}: {told} s")
+    return found
+
+
 def _series(title: str, bed: Testbed, runs: int, say: t.Callable[[str], None]) -> UpdateSeries:
     series, contenders = UpdateSeries(title), Contenders(bed)
     task = AnsibleTask(bed)

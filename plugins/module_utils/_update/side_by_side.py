@@ -19,8 +19,9 @@ from .admission import Failures
 from .groups import Member
 from .outcomes import Outcome
 
-#: More pulls at once would take turns for the processors, and let the first restart wait.
-_PULLS = 3
+#: So many that most images are there before the first unit is down, and needs the processors for itself. More would let
+#: the first restart wait, and ask a registry for too much at once.
+_PULLS = 6
 _Group = tuple[Member, ...]
 
 
