@@ -157,7 +157,7 @@ def test_a_variable_that_cannot_be_meant_is_named_before_anybody_is_asked(
     ):
         output = run(ansible, playbook, [host.name], variables).failed()
         assert said in output
-        assert "Look at the hosts" not in output
+        assert "Ask each host what it runs" not in output
         assert "Ask each host" not in output
 
 
