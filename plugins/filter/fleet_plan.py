@@ -69,10 +69,10 @@ _value:
       type: dict
       returned: success
       sample: {schema: 1, id: 4a3f…, created: "2026-01-31T12:00:00Z", expires: "2026-02-01T12:00:00Z", targets: {}, hosts: {}, sha256: 9f86…}
-    drifted:
+    plan_drift:
       description:
-        - With O(artifact), the hosts of the artifact whose part is not what was planned any more, or who do not answer. The plan
-          leaves them out.
+        - With O(artifact), the hosts of the artifact whose part is not what was planned any more, or who lack a container that
+          was planned. The plan leaves them out.
       type: list
       elements: str
       returned: success

@@ -16,7 +16,7 @@ description:
   - Decides what the playbook C(podfleet.autoupdate.rollout) does next. The playbook asks hosts and hands over what they
     answered; which hosts a wave has, whether the next one begins, and what goes back is decided here.
   - It is there for that playbook. Use the playbook, not the filter; what it expects and returns may change in any release.
-  - A variable that cannot be meant is an error in every step, a plan that cannot be used is one in V(parts).
+  - Variables that cannot be meant are one error in every step, a plan that cannot be used is one in V(parts).
 options:
   _input:
     description: The variables of the playbook, without their prefix C(rollout_). Empty strings mean «not given».
@@ -27,11 +27,13 @@ options:
     type: str
     required: true
     choices:
-      settings: Whether the variables can be meant.
+      settings: Whether the variables can be meant, and a rollout can begin with what is given.
       parts: What each host gets of the plan.
       waves: The waves, from what hosts predict.
       window: Whether another wave may begin now.
+      soak: Whether a host of the wave was changed, so that it is waited for.
       fallen: The units of one host that did not stay well during the soak, as patterns for C(only).
+      undone: Whether nothing more is to be waited for on a host that takes back what fell.
       gate: What became of a wave, and what follows.
       report: What is told at the end.
   plan:
@@ -54,9 +56,24 @@ options:
     description: The variables of all hosts, among them what the playbook registered.
     type: dict
   canaries:
-    description: The hosts that are the first wave.
+    description: The hosts that are the first wave. In V(settings), null where no canary is given.
     type: list
     elements: str
+  given:
+    description:
+      - In V(settings), the variables that say what a rollout begins with, by their full names. None of their values is returned.
+    type: dict
+  names:
+    description: In V(settings), the names of all variables that begin as the playbook's do. One that it does not know is an error.
+    type: list
+    elements: str
+  units:
+    description: In V(undone), the patterns of the units that are to go back.
+    type: list
+    elements: str
+  registered:
+    description: In V(undone), what the task registered.
+    type: dict
   run:
     description: The name of this rollout, which hosts have got with their parts.
     type: str
@@ -85,8 +102,8 @@ _value:
     settings:
       description: The variables that tasks need, checked, with their defaults.
       type: dict
-      returned: all steps but V(fallen)
-      sample: {state: updated, soak: 60, only: [], exclude: [], lift_holds: false}
+      returned: all steps but V(soak), V(fallen) and V(undone)
+      sample: {state: updated, scope: system, soak: 60, only: [], exclude: [], lift_holds: false, allow_follower: false, settle: 10}
     parts:
       description:
         - The hosts in the order of their waves, with what each gets of the plan. C(left) is a verdict and a sentence where it gets
@@ -159,7 +176,10 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout
 )
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_gate import WaveAnswer
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_ledger import HostRecord, Ledger
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_settings import RolloutSettings
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_settings import (
+    RolloutSettings,
+    must_be_a_start,
+)
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.moments import written
 
@@ -184,7 +204,9 @@ def rollout(variables: Given, step: str, **given: t.Any) -> object:
         "parts": _parts,
         "waves": _waves,
         "window": _window,
+        "soak": _soak,
         "fallen": _fallen,
+        "undone": _undone,
         "gate": _gate,
         "report": _report,
     }
@@ -197,7 +219,9 @@ def rollout(variables: Given, step: str, **given: t.Any) -> object:
         raise AnsibleFilterError(str(error)) from None
 
 
-def _check(settings: RolloutSettings, _given: Given) -> dict[str, t.Any]:
+def _check(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
+    canaries = given.get("canaries")
+    must_be_a_start(settings, given.get("given") or {}, plain(given.get("names") or []), canaries)
     return {"settings": _settings(settings)}
 
 
@@ -246,6 +270,17 @@ def _fallen(settings: RolloutSettings, given: Given) -> list[str]:
     return _patterns(_wave_answer(given["hostvars"][host]).fallen(settings.state))
 
 
+def _soak(settings: RolloutSettings, given: Given) -> bool:
+    if not _settings(settings)["soak"]:
+        return False
+    applied = (given["hostvars"][host].get(_APPLIED) for host in plain(given["hosts"]))
+    return any(isinstance(one, t.Mapping) and bool(one.get("changed")) for one in applied)
+
+
+def _undone(_settings: RolloutSettings, given: Given) -> bool:
+    return rollout_gate.has_gone_back(read_answer(plain(given.get("registered"))), len(given["units"]))
+
+
 def _gate(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
     ledger = Ledger.from_dict(plain(given["ledger"]))
     answers = {host: _wave_answer(given["hostvars"][host]) for host in ledger.wave}
@@ -276,11 +311,9 @@ def _report(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
     back = rollout_gate.going_back(settings, ledger)
     answers = {host: read_answer(plain(given["hostvars"][host].get(_BACK))) for host in back}
     ledger = rollout_gate.gone_back(ledger, back, answers)
-    not_held = {}
-    for host in plain(given.get("hosts") or []):
-        told = read_answer(plain(given["hostvars"][host].get(_HELD)))
-        if told is not None and (told.rows is None or told.unseen):
-            not_held[host] = told.error or "; ".join(told.unseen)
+    hosts = plain(given.get("hosts") or [])
+    held = {host: read_answer(plain(given["hostvars"][host].get(_HELD))) for host in hosts}
+    not_held = {} if check else rollout_gate.not_held(ledger, held)
     failed = rollout_report.is_failure(settings, ledger, check=check)
     text = rollout_report.message(ledger, check=check)
     return {
@@ -307,11 +340,14 @@ def _settings(settings: RolloutSettings) -> dict[str, t.Any]:
     """What tasks need of them."""
     return {
         "state": settings.state,
+        "scope": settings.scope,
         # What is only staged does not run yet.
         "soak": 0 if settings.state == "staged" else settings.soak,
         "only": list(settings.only),
         "exclude": list(settings.exclude),
         "lift_holds": settings.lift_holds,
+        "allow_follower": settings.allow_follower,
+        **settings.handed_on,
     }
 
 

@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import typing as t
 
+#: Nothing that is meant is deeper; what hosts answer may be.
+_DEEPEST = 50
 
-def plain(value: object) -> t.Any:
-    """The value without anything of Ansible's, as C(json.loads) would have made it."""
+
+def plain(value: object, *, deepest: int = _DEEPEST) -> t.Any:
+    """The value without anything of Ansible's, as C(json.loads) would have made it; what is too deep is null."""
+    if deepest == 0:
+        return None
     if isinstance(value, t.Mapping):
-        return {str.__str__(str(key)): plain(one) for key, one in value.items()}
+        return {str.__str__(str(key)): plain(one, deepest=deepest - 1) for key, one in value.items()}
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, t.Sequence):
-        return [plain(one) for one in value]
+        return [plain(one, deepest=deepest - 1) for one in value]
     if isinstance(value, bool) or value is None:
         return value
     for kind in (int, float):

@@ -12,6 +12,7 @@ import typing as t
 from collections import Counter
 
 from .._pure.plans import target_key
+from .._pure.reasons import Reason
 from .._pure.tables import table
 from .._pure.texts import harmless
 from .planning import MOST_ARTIFACT, size
@@ -31,15 +32,15 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 _THOUSAND = 1000
 
 
-def to_result(planned: Planned, drifted: t.Sequence[str] = ()) -> dict[str, t.Any]:
-    """What the filter C(fleet_plan) returns. C(drifted) are hosts that an artifact fits no longer."""
+def to_result(planned: Planned, plan_drift: t.Sequence[str] = ()) -> dict[str, t.Any]:
+    """What the filter C(fleet_plan) returns. C(plan_drift) are hosts that an artifact fits no longer."""
     known, unknown = planned.bytes_to_pull()
     artifact = planned.artifact()
     fits = size(artifact) <= MOST_ARTIFACT
     return {
         "plan": planned.document,
         "artifact": artifact if fits else None,
-        "drifted": list(drifted),
+        "plan_drift": list(plan_drift),
         "empty": planned.empty,
         "summary": {word: planned.summary[word] for word in sorted(planned.summary)},
         "pull": {"bytes": known, "unknown": unknown},
@@ -51,7 +52,7 @@ def to_result(planned: Planned, drifted: t.Sequence[str] = ()) -> dict[str, t.An
             for (name, platform), (reason, error) in planned.unknown.items()
         ],
         "refused": refused(planned.reports),
-        "table": [*_lines(planned), *(harmless(f"{host}: is not as it was planned") for host in drifted[:_MOST_NAMED])],
+        "table": [*_lines(planned), *_drift_lines(plan_drift)],
         "diff": _diff(planned),
         "msg": sentence(planned),
     }
@@ -126,6 +127,13 @@ def missing_lines(planned: Planned) -> list[str]:
     lines += [harmless(f"{what} ({_counted(hosts, 'host')})") for what, hosts in sorted(alike.items())]
     beyond = len(lines) - _MOST_NAMED
     return [*lines[:_MOST_NAMED], f"and {beyond} more"] if beyond > 0 else lines
+
+
+def _drift_lines(hosts: t.Sequence[str]) -> list[str]:
+    """The hosts that are in the plan no longer, a line each, no more than somebody reads."""
+    why = f"{Reason.PLAN_DRIFT.value}: its containers are not as they were when the plan was made"
+    lines = [harmless(f"{host}: {why}") for host in hosts[:_MOST_NAMED]]
+    return [*lines, f"and {len(hosts) - _MOST_NAMED} more"] if len(hosts) > _MOST_NAMED else lines
 
 
 def human(count: int) -> str:

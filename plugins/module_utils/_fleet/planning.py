@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import typing as t
 from collections import Counter
@@ -29,6 +30,7 @@ if t.TYPE_CHECKING:
 
 #: What a job's artifact may have (C(set_stats)); AWX keeps it in its database.
 MOST_ARTIFACT = 1_000_000
+_MEMBERSHIP = 16
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,29 @@ class Planned:
         return [{"host": one.host, "error": one.error or ""} for one in found]
 
     def artifact(self) -> dict[str, t.Any]:
-        """What a job hands on: the targets, and of each host a fingerprint of its part in place of the part."""
+        """What a job hands on: the targets, and of each host a fingerprint of its part in place of the part.
+
+        Behind it stands one of all its containers that the plan has a target for, so that one that is gone is missed also
+        where the others run their targets already.
+        """
         whole = self.document
         told = {key: whole[key] for key in ("schema", "id", "created", "expires", "sha256", "targets")}
-        return {**told, "hosts": {host: fingerprint(whole, host) for host in whole["hosts"]}}
+        there = {one.host: one for one in self.reports}
+        targets = whole["targets"]
+        return {
+            **told,
+            "hosts": {host: fingerprint(whole, host) + membership(there[host], targets) for host in whole["hosts"]},
+        }
+
+
+def membership(report: HostReport, targets: t.Collection[str]) -> str:
+    """16 hex digits that tell whether a host has the same containers on these targets, whatever they run."""
+    told = sorted(
+        (one.unit, one.user or "", one.name, target_key(*one.key))
+        for one in report.containers
+        if target_key(*one.key) in targets
+    )
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:_MEMBERSHIP]
 
 
 def plan(reports: t.Sequence[HostReport], answers: Answers, *, id: str, created: datetime, lasts: timedelta) -> Planned:
@@ -192,10 +213,10 @@ def plan(reports: t.Sequence[HostReport], answers: Answers, *, id: str, created:
 
 
 def restored(artifact: object, reports: t.Sequence[HostReport], now: datetime) -> tuple[Planned, tuple[str, ...]]:
-    """The plan that an artifact stands for, from what its hosts run now; and the hosts that it fits no longer.
+    """The plan that an artifact stands for, from what its hosts run now; and the hosts that answered and that it fits no longer.
 
     A host is in it only if its part is the one that was planned, by its fingerprint. One that runs all targets already, as
-    after a rollout that was interrupted, fits too, and has nothing to do.
+    after a rollout that was interrupted, fits too, and has nothing to do, if it has the containers that it had.
 
     Raises:
         InputError: It is no such artifact, or has expired.
@@ -211,11 +232,20 @@ def restored(artifact: object, reports: t.Sequence[HostReport], now: datetime) -
     found = plan(reports, Answers(known), id=told.id, created=told.created, lasts=told.expires - told.created)
     targets = {key: dict(one) for key, one in artifact["targets"].items()}
     document = {**found.document, "targets": targets}
-    fits = {name for name in document["hosts"] if fingerprints.get(name) == fingerprint(document, name)}
-    there = {one.host for one in reports if one.contact is Contact.ANSWERED}
-    odd = tuple(name for name in fingerprints if name not in fits and (name in document["hosts"] or name not in there))
+    fits = set()
+    odd = []
+    for one in reports:
+        said, name = str(fingerprints.get(one.host, "")), one.host
+        if name in document["hosts"]:
+            same = said[:-_MEMBERSHIP] == fingerprint(document, name)
+        else:
+            same = said[-_MEMBERSHIP:] == membership(one, targets)
+        if same:
+            fits.add(name)
+        elif said and one.contact is Contact.ANSWERED:
+            odd.append(name)
     kept = {name: part for name, part in document["hosts"].items() if name in fits}
-    return replace(found, document=sealed({**document, "hosts": kept})), odd
+    return replace(found, document=sealed({**document, "hosts": kept})), tuple(odd)
 
 
 def size(document: t.Mapping[str, t.Any]) -> int:

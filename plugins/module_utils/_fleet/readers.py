@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import numbers
 import typing as t
 
 from .._pure.errors import InputError
@@ -15,6 +16,67 @@ from .._pure.selection import Selection
 from .._pure.texts import harmless
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_CREDENTIAL_KEYS = frozenset({"registry", "username", "password", "identity_token"})
+
+_Value = t.TypeVar("_Value")
+
+
+def kind(value: object) -> str:
+    """What a value is, in a word, and nothing of what is in it."""
+    words: tuple[tuple[type, str], ...] = (
+        (str, "text"),
+        (bool, "boolean"),
+        (numbers.Number, "number"),
+        (t.Mapping, "dictionary"),
+        (t.Sequence, "list"),
+    )
+    return next((word for one, word in words if isinstance(value, one)), "value of another kind")
+
+
+def shown(value: object) -> str:
+    """A value as an error names it: with its kind, and itself where it is short; nothing for secrets."""
+    said = kind(value)
+    if said in ("list", "dictionary", "value of another kind"):
+        return f"a {said}"
+    return f"the {said} {harmless(value)!r}" if said == "text" else f"the {said} {harmless(value)}"
+
+
+class Reading:
+    """Reads many variables, and tells of all that are wrong at once. What is null or an empty text is not given."""
+
+    def __init__(self, given: t.Mapping[str, t.Any]) -> None:
+        self._given = {
+            key: value
+            for key, value in given.items()
+            if value is not None and not (isinstance(value, str) and not value.strip())
+        }
+        self._wrong: list[str] = []
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._given
+
+    def __call__(self, key: str, read: t.Callable[[str, t.Any], _Value], default: _Value) -> _Value:
+        """What C(read) makes of the variable C(rollout_KEY); the default where it is not given, or is wrong."""
+        if key not in self._given:
+            return default
+        try:
+            return read(f"rollout_{key}", self._given[key])
+        except InputError as error:
+            self._wrong.append(str(error))
+            return default
+
+    def object(self, why: str) -> None:
+        """Note something else that is wrong."""
+        self._wrong.append(why)
+
+    def end(self) -> None:
+        """The end of reading.
+
+        Raises:
+            InputError: Something was wrong.
+        """
+        if self._wrong:
+            raise InputError("; ".join(self._wrong))
 
 
 def boolean(name: str, value: object) -> bool:
@@ -25,7 +87,7 @@ def boolean(name: str, value: object) -> bool:
     """
     found = value if isinstance(value, bool) else _WORDS.get(str(value).strip().lower())
     if found is None:
-        raise InputError(f"{name}: {harmless(value)!r} is neither true nor false")
+        raise InputError(f"{name}: {shown(value)} is neither true nor false")
     return found
 
 
@@ -38,8 +100,35 @@ def number(name: str, value: object, most: int, *, least: int = 0, digits: int |
     text = "" if isinstance(value, bool) else str(value).strip()
     sound = text.isascii() and text.isdigit() and len(text) <= (digits or len(str(most)))
     if not (sound and least <= int(text) <= most):
-        raise InputError(f"{name}: {harmless(value)!r} is no number from {least} to {most}")
+        raise InputError(f"{name}: {shown(value)} is no whole number from {least} to {most}")
     return int(text)
+
+
+def within(most: int, least: int = 0, *, digits: int | None = None) -> t.Callable[[str, t.Any], int]:
+    """What reads whole numbers within bounds."""
+    return lambda name, value: number(name, value, most, least=least, digits=digits)
+
+
+def choice(*choices: str) -> t.Callable[[str, t.Any], str]:
+    """What reads one of some words."""
+
+    def read(name: str, value: t.Any) -> str:
+        if str(value).strip() not in choices:
+            raise InputError(f"{name}: {shown(value)} is none of {', '.join(choices)}")
+        return str(value).strip()
+
+    return read
+
+
+def line(name: str, value: t.Any) -> str:
+    """A text of one line, such as a path.
+
+    Raises:
+        InputError: It is none.
+    """
+    if not isinstance(value, str) or not value.isprintable():
+        raise InputError(f"{name}: {shown(value)} is not a text of one line")
+    return str.__str__(value).strip()
 
 
 def patterns(name: str, value: t.Any) -> list[str]:
@@ -50,10 +139,34 @@ def patterns(name: str, value: t.Any) -> list[str]:
     """
     parts = value.replace("\n", ",").split(",") if isinstance(value, str) else value
     if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
-        raise InputError(f"{name}: write a list of patterns, such as [unit:web*]")
+        raise InputError(f"{name}: {shown(value)} is no list of patterns, such as [unit:web*]")
     found = [str.__str__(part).strip() for part in parts if part.strip()]
     try:
         Selection.parse(found, ())
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     return found
+
+
+def credentials(name: str, value: t.Any) -> list[dict[str, str]]:
+    """Credentials of registries, as a task's: checked in shape only and never shown; who asks a registry reads them.
+
+    Raises:
+        InputError: They have another shape.
+    """
+    if not isinstance(value, (list, tuple)) or not all(isinstance(one, t.Mapping) for one in value):
+        raise InputError(
+            f"{name}: this is a {kind(value)}; write a list of dictionaries, each with registry, and username with password,"
+            " or identity_token"
+        )
+    for at, one in enumerate(value, 1):
+        # A secret of a vault is no text yet.
+        odd = [key for key in one if isinstance(one[key], (t.Mapping, list, tuple, bool, numbers.Number))]
+        secrets = [key for key in ("password", "identity_token") if one.get(key)]
+        sound = one.get("registry") and len(secrets) == 1 and (secrets == ["identity_token"] or one.get("username"))
+        if odd or not sound or not set(one) <= _CREDENTIAL_KEYS:
+            raise InputError(
+                f"{name}: entry {at} is not as it should be: it has registry, and username with password, or identity_token,"
+                " all of them texts"
+            )
+    return [dict(one) for one in value]

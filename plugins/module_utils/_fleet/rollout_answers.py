@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 from dataclasses import dataclass
 
@@ -20,7 +21,9 @@ UnitKey = tuple[t.Optional[str], str]
 _MOST_TOLD = 3
 #: Statuses with which a container runs what it should.
 _GOOD = (Status.CURRENT.value, Status.UPDATED.value, Status.PINNED.value)
-_BAD = (Status.FAILED.value, Status.ROLLED_BACK.value, Status.UNKNOWN.value)
+_KNOWN = frozenset(one.value for one in Status)
+#: Of one host; what is beyond is no host that anybody has.
+_MOST_ROWS = 10_000
 
 
 def pattern_of(key: UnitKey) -> str:
@@ -63,6 +66,8 @@ class RowSeen:
     @property
     def told(self) -> str:
         """Why it has its status, for people."""
+        if self.status not in _KNOWN:
+            return f"{self.unit}: its status {self.status!r} is none that this release knows"
         why = self.error or self.reason or "no reason was given"
         return f"{self.unit}: {self.status}: {why}"
 
@@ -71,22 +76,24 @@ class RowSeen:
 class Answer:
     """One run of image_autoupdate. C(rows) is None where it could not begin; C(error) then says why.
 
-    Not C(reached): nobody answered at all. C(unseen) are sentences about users who could not be looked at.
+    Not C(reached): nobody answered at all. C(troubles) are sentences about what is wrong beside the rows: users who could
+    not be looked at, and what an interrupted run had left and could not be repaired.
     """
 
     reached: bool = True
     rows: tuple[RowSeen, ...] | None = None
     error: str | None = None
-    unseen: tuple[str, ...] = ()
+    troubles: tuple[str, ...] = ()
 
     def verdict(self, state: str) -> str:
         """C(unreachable), C(failed), C(held), C(pending), or C(state) where all is well: the first that a row demands."""
         if not self.reached:
             return "unreachable"
-        if self.rows is None or self.unseen:
+        if self.rows is None or self.troubles:
             return "failed"
         odd = {row.status for row in self.rows if not row.good(state)}
-        if odd.intersection(_BAD):
+        # Whatever is not known to be harmless is a failure, a status of another release as well.
+        if odd - {Status.HELD.value, Status.PENDING.value}:
             return "failed"
         for status in (Status.HELD.value, Status.PENDING.value):
             if status in odd:
@@ -103,7 +110,7 @@ class Answer:
         """What is wrong, for people."""
         if self.error:
             return self.error
-        odd = [*self.unseen, *(row.told for row in self.rows or () if not row.good(state))]
+        odd = [*self.troubles, *(row.told for row in self.rows or () if not row.good(state))]
         return "; ".join(odd[:_MOST_TOLD]) + (f"; and {len(odd) - _MOST_TOLD} more" if odd[_MOST_TOLD:] else "") or None
 
 
@@ -117,15 +124,33 @@ def read_answer(registered: object) -> Answer | None:
     updates = result.get("updates")
     if not isinstance(updates, (list, tuple)):
         return Answer(error=harmless(result.get("msg") or "the module ended without an answer"))
-    rows = tuple(_row(row) for row in updates if isinstance(row, t.Mapping))
-    return Answer(rows=rows, unseen=tuple(_unseen(result.get("users"))))
+    if len(updates) > _MOST_ROWS or not all(isinstance(row, t.Mapping) for row in updates):
+        return Answer(error="its answer is not one of image_autoupdate")
+    troubles = (*_broken(result.get("repaired")), *_unseen(result.get("users")))
+    return Answer(rows=tuple(map(_row, updates)), troubles=troubles)
+
+
+def _broken(repaired: object) -> t.Iterator[str]:
+    """What an interrupted run had left, and does not run well now."""
+    for one in _mappings(repaired):
+        if one.get("error") is not None:
+            whose = f"{one['user']}/" if one.get("user") else ""
+            yield harmless(
+                f"{whose}{one.get('unit')}: an interrupted run left it, and its repair failed: {one['error']}"
+            )
 
 
 def _unseen(users: object) -> t.Iterator[str]:
     """Who could not be looked at, of a run for everybody; who has no service manager has nothing that runs."""
-    for one in users if isinstance(users, (list, tuple)) else ():
-        if isinstance(one, t.Mapping) and one.get("looked_at") is False and one.get("reason") != "no_manager":
+    for one in _mappings(users):
+        if one.get("looked_at") is False and one.get("reason") != "no_manager":
             yield harmless(f"{one.get('user') or 'the system'} was not looked at: {one.get('error')}")
+
+
+def _mappings(rows: object) -> t.Iterator[t.Mapping[str, t.Any]]:
+    """Those of some rows that are any; no more than somebody reads."""
+    found = (one for one in (rows if isinstance(rows, (list, tuple)) else ()) if isinstance(one, t.Mapping))
+    return itertools.islice(found, _MOST_ROWS)
 
 
 def _row(row: t.Mapping[str, t.Any]) -> RowSeen:
@@ -167,7 +192,7 @@ def read_looks(registered: object) -> dict[tuple[UnitKey, str], Look] | None:
     """The containers in what a task of autoupdate_info registered, by unit and name; None where there is no answer."""
     result = registered if isinstance(registered, t.Mapping) else {}
     workloads = result.get("workloads")
-    if result.get("unreachable") or not isinstance(workloads, (list, tuple)):
+    if result.get("unreachable") or not isinstance(workloads, (list, tuple)) or len(workloads) > _MOST_ROWS:
         return None
     looks = {}
     for entry in workloads:

@@ -157,7 +157,7 @@ def gone_back(
             error = "it did not answer when it was to go back"
             records[host] = replace(before, verdict="unreachable", error=error)
             continue
-        all_back = answer.back.issuperset(units)
+        all_back = answer.back.issuperset(units) and not answer.troubles
         records[host] = replace(
             before,
             verdict="rolled_back" if all_back and before.verdict != "failed" else "failed",
@@ -165,3 +165,26 @@ def gone_back(
             error=before.error if all_back else f"it could not be rolled back: {_not_back(answer, units)}",
         )
     return ledger.noting(records)
+
+
+def has_gone_back(answer: Answer | None, units: int) -> bool:
+    """Whether a host told of so many units, as far as it can: one that is just being started has no container, or is pending."""
+    if answer is None or not answer.reached:
+        return True
+    told = {row.key for row in answer.rows or () if row.status != Status.PENDING.value}
+    return len(told) >= units
+
+
+def not_held(ledger: Ledger, answers: t.Mapping[str, Answer | None]) -> dict[str, str]:
+    """Why hosts did not note what all are to hold; who was not asked because nobody answers there did not either."""
+    if not any(one.id for one in ledger.bad):
+        return {}
+    found = {}
+    for host, answer in answers.items():
+        record = ledger.hosts.get(host)
+        if answer is None:
+            if record is not None and record.verdict == "unreachable":
+                found[host] = "it did not answer"
+        elif answer.rows is None or answer.troubles:
+            found[host] = answer.error or "; ".join(answer.troubles)
+    return found

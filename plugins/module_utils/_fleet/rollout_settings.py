@@ -11,20 +11,27 @@ Empty texts are «not given», because that is what a survey sends for a questio
 
 from __future__ import annotations
 
+import pathlib
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from .._pure.errors import InputError
-from .._pure.texts import printable
-from .readers import boolean, number, patterns
+from .._pure.texts import harmless
+from .readers import Reading, boolean, choice, credentials, line, number, patterns, shown, within
+from .variables import PLAYBOOKS
 from .waves import ALL, DEFAULT_WAVES, WaveSize, parse_waves
 from .windows import Window, parse_window
+
+Given = t.Mapping[str, t.Any]
 
 STATES = ("updated", "staged", "rolled_back")
 ON_HALT = ("stop", "rollback_wave", "rollback_all")
 _LONGEST_SOAK = 86_400
+#: The bounds of image_autoupdate.
+_LONGEST_SETTLE = 3600
+_LONGEST_TIMEOUT = 86_400
 _MOST_FAILURES = 1_000_000
 _PERCENT = re.compile(r"(\d{1,3})\s*%\Z")
 
@@ -43,7 +50,10 @@ class Failures:
 
 @dataclass(frozen=True)
 class RolloutSettings:
-    """One rollout's settings. C(soak) is in seconds; C(only) and C(exclude) are patterns of image_autoupdate."""
+    """One rollout's settings. C(soak) is in seconds; C(only) and C(exclude) are patterns of image_autoupdate.
+
+    C(handed_on) are other parameters of image_autoupdate by their names; what is not given is not in it.
+    """
 
     state: str = "updated"
     waves: tuple[WaveSize, ...] = DEFAULT_WAVES
@@ -56,59 +66,137 @@ class RolloutSettings:
     ignore_unreachable: bool = False
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    scope: str = "system"
+    allow_follower: bool = False
+    handed_on: Given = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, variables: t.Mapping[str, t.Any], zone_of: t.Callable[[str], tzinfo]) -> RolloutSettings:
-        """Read the variables C(rollout_*) that are about the rollout itself, without their prefix.
+    def parse(cls, variables: Given, zone_of: t.Callable[[str], tzinfo]) -> RolloutSettings:
+        """Read the variables C(rollout_*) without their prefix.
 
         Raises:
-            InputError: One of them is unknown or cannot be meant; the message names it.
+            InputError: Some are unknown, cannot be meant, or contradict each other; the message names them all.
         """
-        strange = sorted(set(variables) - _KNOWN)
-        if strange:
-            raise InputError(f"rollout_{strange[0]}: there is no such variable")
-        given = {key: value for key, value in variables.items() if value is not None and value != ""}
-        state = _choice(given, "state", STATES, "updated")
-        if boolean("rollout_stage_only", given.get("stage_only", False)):
+        read = Reading(variables)
+        for strange in sorted(set(variables) - _KNOWN):
+            read.object(f"rollout_{harmless(strange)}: there is no such variable")
+        state = read("state", choice(*STATES), "updated")
+        if read("stage_only", boolean, False):
             if state == "rolled_back":
-                raise InputError("rollout_stage_only: a way back is not staged")
+                read.object("rollout_stage_only: a way back is not staged")
             state = "staged"
-        failures = _failures(given, "max_failures", Failures(0))
-        only, exclude = (tuple(patterns(f"rollout_{key}", given.get(key, []))) for key in ("only", "exclude"))
-        return cls(
+        failures = read("max_failures", _failures, Failures(0))
+        read("hosts", line, "all")
+        read("canary", line, "")
+        found = cls(
             state,
-            parse_waves(given["waves"]) if "waves" in given else DEFAULT_WAVES,
-            number("rollout_soak", given.get("soak", 60), _LONGEST_SOAK),
+            read("waves", lambda _name, value: parse_waves(value), DEFAULT_WAVES),
+            read("soak", within(_LONGEST_SOAK), 60),
             failures,
-            _failures(given, "max_failures_total", failures),
-            _choice(given, "on_halt", ON_HALT, "stop"),
-            parse_window(given.get("window"), zone_of),
-            boolean("rollout_lift_holds", given.get("lift_holds", False)),
-            boolean("rollout_ignore_unreachable", given.get("ignore_unreachable", False)),
-            only,
-            exclude,
+            read("max_failures_total", _failures, failures),
+            read("on_halt", choice(*ON_HALT), "stop"),
+            read("window", lambda _name, value: parse_window(value, zone_of), None),
+            read("lift_holds", boolean, False),
+            read("ignore_unreachable", boolean, False),
+            tuple(read("only", patterns, [])),
+            tuple(read("exclude", patterns, [])),
+            read("scope", choice("system", "all"), "system"),
+            read("allow_follower", boolean, False),
+            {key: read(key, reader, None) for key, reader in _HANDED_ON.items() if key in read},
         )
+        for text in found.only if found.scope == "system" else ():
+            if owner_of(text) not in (None, "root"):
+                read.object(f"rollout_only: {shown(text)} is about a user's units, and rollout_scope is not all")
+        read.end()
+        return found
 
 
+def owner_of(pattern: str) -> str | None:
+    """Whose units a pattern is about, where it says so: C(unit@USER:GLOB)."""
+    told, colon, _glob = pattern.partition(":")
+    kind, at, owner = told.partition("@")
+    return owner if colon and at and kind in ("unit", "container", "image") else None
+
+
+def must_be_a_start(
+    settings: RolloutSettings,
+    given: Given,
+    names: t.Iterable[str] = (),
+    canaries: t.Collection[str] | None = None,
+) -> None:
+    """Refuse what a rollout cannot begin with. C(given) are variables by their full name: C(plan), C(plan_file),
+    C(podfleet_plan), C(rollout_report), C(rollout_credentials).
+
+    C(names) are all variables that there are with the prefix, C(canaries) the hosts that a canary's pattern means, None
+    where none is given.
+
+    Raises:
+        InputError: The message names all that is wrong.
+    """
+    there = {name: value for name, value in given.items() if value is not None and value not in ("", {}, [], ())}
+    wrong = [f"{harmless(name)}: there is no such variable" for name in sorted(set(names) - _NAMES)]
+    for name, reader in (("plan_file", line), ("rollout_credentials", credentials)):
+        try:
+            reader(name, there.get(name) or ("" if name == "plan_file" else []))
+        except InputError as error:
+            wrong.append(str(error))
+    for name in ("plan", "podfleet_plan", "rollout_report"):
+        if not isinstance(there.get(name, {}), t.Mapping):
+            wrong.append(f"{name}: {shown(there[name])} is no dictionary")
+    if settings.state == "rolled_back":
+        if not settings.only and "rollout_report" not in there:
+            wrong.append(
+                "rollout_only: it is not given, and a way back is of what it names: write for example unit:web*, or * for"
+                " everything that can go back; or give rollout_report, to take back what that rollout moved"
+            )
+    elif "plan" in there and "plan_file" in there:
+        wrong.append("plan_file: there is also plan; give one of them")
+    if canaries is not None and not canaries:
+        wrong.append("rollout_canary: no host of the inventory is meant by it")
+    if wrong:
+        raise InputError("; ".join(wrong))
+
+
+def _failures(name: str, value: t.Any) -> Failures:
+    found = _PERCENT.match(str(value).strip())
+    if found is None:
+        try:
+            return Failures(number(name, value, _MOST_FAILURES))
+        except InputError as error:
+            raise InputError(f"{error}, and no percentage") from None
+    if int(found.group(1)) > ALL:
+        raise InputError(f"{name}: {shown(value)} is more than all")
+    return Failures(int(found.group(1)), percent=True)
+
+
+def _command(name: str, value: t.Any) -> list[str]:
+    """A program with its arguments; a text is split at its commas, as Ansible does."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(one, str) and "\0" not in one for one in parts):
+        raise InputError(f"{name}: {shown(value)} is no list of a program and its arguments")
+    if parts and not pathlib.PurePosixPath(parts[0]).is_absolute():
+        raise InputError(f"{name}: it must begin with the absolute path of a program, not {shown(parts[0])}")
+    return [str.__str__(one) for one in parts]
+
+
+_HANDED_ON: dict[str, t.Callable[[str, t.Any], t.Any]] = {
+    "settle": within(_LONGEST_SETTLE),
+    "wait_healthy": boolean,
+    "health_command": _command,
+    "timeout": within(_LONGEST_TIMEOUT, 1),
+    "authfile": line,
+    "validate_certs": boolean,
+    "ca_path": line,
+}
 _KNOWN = {
     "state", "stage_only", "waves", "soak", "max_failures", "max_failures_total", "on_halt", "window", "lift_holds",
-    "ignore_unreachable", "only", "exclude",
+    "ignore_unreachable", "only", "exclude", "scope", "allow_follower", "hosts", "canary", *_HANDED_ON,
 }  # fmt: skip
-
-
-def _choice(given: t.Mapping[str, t.Any], key: str, choices: t.Sequence[str], default: str) -> str:
-    value = given.get(key, default)
-    if value not in choices:
-        raise InputError(f"rollout_{key}: {printable(str(value))!r} is none of {', '.join(choices)}")
-    return str(value)
-
-
-def _failures(given: t.Mapping[str, t.Any], key: str, default: Failures) -> Failures:
-    if key not in given:
-        return default
-    found = _PERCENT.match(str(given[key]).strip())
-    if found is None:
-        return Failures(number(f"rollout_{key}", given[key], _MOST_FAILURES))
-    if int(found.group(1)) > ALL:
-        raise InputError(f"rollout_{key}: {printable(str(given[key]))!r} is more than all")
-    return Failures(int(found.group(1)), percent=True)
+#: What may be called C(rollout_*) at all: also what plans and other playbooks read, so that a group can have it.
+_NAMES = frozenset(
+    {
+        *(f"rollout_{key}" for key in _KNOWN),
+        *(one.name for known in PLAYBOOKS.values() for one in known),
+        "rollout_report",
+    }
+)

@@ -30,6 +30,8 @@ Document = t.Mapping[str, t.Any]
 #: The verdicts of hosts that are where the plan wants them.
 ARRIVED = ("converged", "staged")
 _MOST_TOLD = 3
+#: Beside a verdict; in the words of the reason.
+_DRIFTED = f"{Reason.PLAN_DRIFT.value}: its containers are not as they were when the plan was made; make a new plan"
 _CODES = frozenset(one.value for one in Reason)
 
 
@@ -41,7 +43,7 @@ def slices(
     Hosts that the plan says nothing of are left out.
 
     Raises:
-        InputError: The plan is none, was changed, or has expired.
+        InputError: The plan is none, was changed, has expired, or names more than is looked at.
     """
     if settings.state == "rolled_back":
         if document is not None:
@@ -50,8 +52,15 @@ def slices(
     if document is None:
         raise InputError("there is no plan: give plan_file or plan")
     plans.read_plan(document, now)
-    named = document["hosts"]
-    return {host: plans.for_host(document, host) for host in hosts if host in named and named[host]["units"]}
+    meant = [host for host in hosts if host in document["hosts"] and document["hosts"][host]["units"]]
+    for host in meant if settings.scope == "system" else ():
+        for unit, one in named(document, host, settings.only, settings.exclude):
+            if one["user"] is not None:
+                raise InputError(
+                    f"rollout_scope: the plan names {unit} of the user {harmless(one['user'])} on {host}, and the scope is not all;"
+                    " say all, or leave users out with rollout_only, such as unit@root:*"
+                )
+    return {host: plans.for_host(document, host) for host in meant}
 
 
 def begun(
@@ -182,8 +191,10 @@ def only_moved(
     for host in hosts:
         units = moved.get(host) or []
         keys = [one.rpartition("/") for one in units if isinstance(one, str)] if isinstance(units, list) else []
-        if len(keys) != len(units) or not all(is_service_name(unit) for _user, _slash, unit in keys):
+        if len(keys) != len(units) or not all(is_service_name(unit) and "{" not in user for user, _slash, unit in keys):
             raise InputError("rollout_report: what it says of moved units are no names of services")
+        if settings.scope == "system" and any(user for user, _slash, _unit in keys):
+            raise InputError("rollout_scope: that rollout moved units of users, and the scope is not all; say all")
         meant = [key for key in ((user or None, unit) for user, _slash, unit in keys) if _is_meant(settings, key)]
         if meant:
             found[host] = [pattern_of(key) for key in meant]
@@ -206,8 +217,8 @@ def left_out(planned: Document | None, hosts: t.Collection[str]) -> dict[str, tu
     for key, verdict in (("unreachable", "unreachable"), ("failed", "failed")):
         for one in planned.get(key) or ():
             left[one["host"]] = (verdict, harmless(one.get("error") or "it did not answer"))
-    for host in planned.get("drifted") or ():
-        left.setdefault(host, ("held", "its containers are not those that the plan was made for; make a new plan"))
+    for host in planned.get("plan_drift") or ():
+        left.setdefault(host, ("held", _DRIFTED))
     return {host: why for host, why in left.items() if host in hosts}
 
 

@@ -18,7 +18,7 @@ from datetime import timedelta
 
 from .._pure.errors import InputError
 from .._pure.texts import harmless
-from .readers import boolean, number, patterns
+from .readers import boolean, choice, credentials, line, patterns, shown, within
 
 _DURATION = re.compile(r"(\d{1,9})\s*([smhd]?)\Z")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -26,7 +26,6 @@ _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=366)
 _LONGEST_TIMEOUT = 24 * 3600
 _MOST = 1_000_000
 _MOST_DIGITS = 9
-_CREDENTIAL_KEYS = frozenset({"registry", "username", "password", "identity_token"})
 
 _Read = t.Callable[[str, t.Any], t.Any]
 
@@ -46,37 +45,23 @@ def read_variables(known: t.Sequence[Variable], given: t.Mapping[str, t.Any]) ->
     """Every variable's value, the default where it is not given: null, an empty text, or nothing at all.
 
     Raises:
-        InputError: One cannot be meant; the message names it.
+        InputError: Some cannot be meant; the message names them all.
     """
     names = {one.name for one in known}
-    strange = sorted(set(given) - names)
-    if strange:
-        raise InputError(f"{harmless(strange[0])}: there is no such variable")
-    return {
-        one.name: one.default
-        if (value := given.get(one.name)) is None or (isinstance(value, str) and not value.strip())
-        else one.read(one.name, value)
-        for one in known
-    }
-
-
-def _text(name: str, value: t.Any) -> str:
-    if not isinstance(value, str) or not value.isprintable():
-        raise InputError(f"{name}: {harmless(value)!r} is not a text of one line")
-    return str.__str__(value).strip()
-
-
-def _number(most: int, least: int = 0) -> _Read:
-    return lambda name, value: number(name, value, most, least=least, digits=_MOST_DIGITS)
-
-
-def _choice(*choices: str) -> _Read:
-    def read(name: str, value: t.Any) -> str:
-        if str(value).strip() not in choices:
-            raise InputError(f"{name}: {harmless(value)!r} is none of {', '.join(choices)}")
-        return str(value).strip()
-
-    return read
+    wrong = [f"{harmless(name)}: there is no such variable" for name in sorted(set(given) - names)]
+    values = {}
+    for one in known:
+        value = given.get(one.name)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            values[one.name] = one.default
+            continue
+        try:
+            values[one.name] = one.read(one.name, value)
+        except InputError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise InputError("; ".join(wrong))
+    return values
 
 
 def _duration(name: str, value: t.Any) -> int:
@@ -84,44 +69,34 @@ def _duration(name: str, value: t.Any) -> int:
     found = None if isinstance(value, bool) else _DURATION.match(str(value).strip().lower())
     lasts = timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else timedelta()
     if not _SHORTEST <= lasts <= _LONGEST:
-        raise InputError(f"{name}: {harmless(value)!r} is no time from 1m to 366d, such as 90m, 24h or 7d")
+        raise InputError(f"{name}: {shown(value)} is no time from 1m to 366d, such as 90m, 24h or 7d")
     return int(lasts.total_seconds())
 
 
-def _credentials(name: str, value: t.Any) -> list[dict[str, str]]:
-    """Checked in shape only, and never shown; who asks a registry reads them."""
-    if not isinstance(value, (list, tuple)) or not all(isinstance(one, t.Mapping) for one in value):
-        raise InputError(f"{name}: write a list of dictionaries, as the module's credentials")
-    for one in value:
-        if not set(one) <= _CREDENTIAL_KEYS or not one.get("registry"):
-            raise InputError(f"{name}: each entry has registry, and username with password, or identity_token")
-    return [dict(one) for one in value]
-
-
-_HOSTS = Variable("rollout_hosts", "pattern", "all", "Which hosts take part, as a play's `hosts`.", _text)
+_HOSTS = Variable("rollout_hosts", "pattern", "all", "Which hosts take part, as a play's `hosts`.", line)
 _COMMON = (
     _HOSTS,
     Variable("rollout_scope", "`system` or `all`", "system", "Whose containers: root's, or those of users too.",
-             _choice("system", "all")),
+             choice("system", "all")),
     Variable("rollout_only", "list of patterns", [], "The `only` of `image_autoupdate`, or a text with commas.", patterns),
     Variable("rollout_exclude", "list of patterns", [], "The `exclude` of `image_autoupdate`, likewise.", patterns),
     Variable("rollout_resolver", "`host` or `controller`", "host",
              "Who asks the registries: few of the hosts, which have registries.conf and credentials, or the controller.",
-             _choice("host", "controller")),
+             choice("host", "controller")),
     Variable("rollout_credentials", "list of dictionaries", [],
-             "The `credentials` of `image_digest_info`, for whoever asks.", _credentials),
-    Variable("rollout_authfile", "path", None, "The `authfile` of `image_digest_info`, there.", _text),
+             "The `credentials` of `image_digest_info`, for whoever asks.", credentials),
+    Variable("rollout_authfile", "path", None, "The `authfile` of `image_digest_info`, there.", line),
     Variable("rollout_validate_certs", "boolean", None, "The `validate_certs` of `image_digest_info`.", boolean),
-    Variable("rollout_ca_path", "path", None, "The `ca_path` of `image_digest_info`.", _text),
+    Variable("rollout_ca_path", "path", None, "The `ca_path` of `image_digest_info`.", line),
     Variable("rollout_registry_timeout", "seconds", 30, "How long one request to a registry may take.",
-             _number(_LONGEST_TIMEOUT, 1)),
+             within(_LONGEST_TIMEOUT, 1, digits=_MOST_DIGITS)),
     Variable("rollout_request_budget", "number", None, "How many counted `GET`s one registry may be asked for by one host.",
-             _number(_MOST)),
+             within(_MOST, digits=_MOST_DIGITS)),
 )  # fmt: skip
 
 #: What playbooks/plan.yml reads.
 PLAN = (
-    Variable("plan_file", "path on the controller", None, "Where the plan is written, readable by its owner only.", _text),
+    Variable("plan_file", "path on the controller", None, "Where the plan is written, readable by its owner only.", line),
     Variable("plan_expires", "time, such as `90m` or `7d`", 86_400, "How long the plan may be used.", _duration),
     Variable("plan_artifact", "boolean", True, "Whether the plan's targets become an artifact of the job (`set_stats`).",
              boolean),
@@ -131,8 +106,8 @@ PLAN = (
 #: What playbooks/status.yml reads.
 STATUS = (
     Variable("plan_file", "path on the controller", None,
-             "The plan to judge by, an expired one too; without it, the registries are asked.", _text),
-    Variable("status_file", "path on the controller", None, "Where the status is written, as JSON.", _text),
+             "The plan to judge by, an expired one too; without it, the registries are asked.", line),
+    Variable("status_file", "path on the controller", None, "Where the status is written, as JSON.", line),
     Variable("status_fail", "boolean", True, "Whether the job fails where the fleet is not converged.", boolean),
     *_COMMON,
 )  # fmt: skip

@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._pure.errors import InputError
-from .._pure.texts import printable
+from .readers import shown
 
 _SIZE = re.compile(r"(\d{1,9})\s*(%?)\Z")
 _MOST_SIZES = 100
@@ -48,7 +48,7 @@ def parse_waves(value: object) -> tuple[WaveSize, ...]:
     if isinstance(parts, int) and not isinstance(parts, bool):
         parts = [parts]
     if not isinstance(parts, (list, tuple)) or not 0 < len(parts) <= _MOST_SIZES:
-        raise InputError("rollout_waves: write a list of sizes, for example [1, '10%', '100%']")
+        raise InputError(f"rollout_waves: {shown(value)} is no list of sizes, for example [1, '10%', '100%']")
     return tuple(_size(part) for part in parts)
 
 
@@ -57,7 +57,7 @@ def _size(part: object) -> WaveSize:
     number = int(found.group(1)) if found else 0
     percent = found is not None and found.group(2) == "%"
     if number < 1 or (percent and number > ALL):
-        raise InputError(f"rollout_waves: {printable(str(part))!r} is neither a number of hosts nor 1% to 100%")
+        raise InputError(f"rollout_waves: {shown(part)} is neither a number of hosts nor 1% to 100%")
     return WaveSize(number, percent)
 
 

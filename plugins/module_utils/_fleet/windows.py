@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
 from .._pure.errors import InputError
-from .._pure.texts import printable
+from .._pure.texts import harmless
+from .readers import shown
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\Z")
@@ -69,7 +70,8 @@ def parse_window(value: object, zone_of: t.Callable[[str], tzinfo]) -> Window | 
     given = _taken_apart(value) if isinstance(value, str) else value
     if not isinstance(given, dict) or set(given) - {"days", "hours", "timezone"}:
         raise InputError(
-            "rollout_window: write days, hours and timezone, for example {days: mon-fri, hours: '22:00-04:00'}"
+            f"rollout_window: {shown(value)} is none: write days, hours and timezone, for example"
+            " {days: mon-fri, hours: '22:00-04:00'}"
         )
     start, end = _hours(given.get("hours") or "00:00-24:00")
     return Window(_days(given.get("days") or "mon-sun"), start, end, _zone(given.get("timezone") or "UTC", zone_of))
@@ -82,7 +84,7 @@ def _taken_apart(text: str) -> dict[str, str]:
         key = "hours" if ":" in word else "days" if _is_days(word) else "timezone"
         if key in found:
             raise InputError(
-                f"rollout_window: {printable(text)!r} has {key} twice; write for example sat,sun 01:00-05:00 UTC"
+                f"rollout_window: {harmless(text)!r} has {key} twice; write for example sat,sun 01:00-05:00 UTC"
             )
         found[key] = word
     return found
@@ -95,7 +97,7 @@ def _is_days(word: str) -> bool:
 def _days(value: object) -> frozenset[int]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, (list, tuple)):
-        raise InputError("rollout_window: days is a list of days, such as [mon, tue] or mon-fri")
+        raise InputError(f"rollout_window: days is {shown(value)}, and no list of days, such as [mon, tue] or mon-fri")
     days: set[int] = set()
     for part in parts:
         first, dash, last = str(part).partition("-")
@@ -112,18 +114,18 @@ def _day(text: str) -> int:
         if name in (day, day[:3]):
             return number
     raise InputError(
-        f"rollout_window: {printable(text)!r} is no day of the week; write mon, tue, wed, thu, fri, sat or sun"
+        f"rollout_window: {harmless(text)!r} is no day of the week; write mon, tue, wed, thu, fri, sat or sun"
     )
 
 
 def _hours(value: object) -> tuple[int, int]:
     found = _HOURS.match(value.strip()) if isinstance(value, str) else None
     if found is None:
-        raise InputError("rollout_window: hours are written as a text such as '22:00-04:00'")
+        raise InputError(f"rollout_window: hours is {shown(value)}, and no text such as '22:00-04:00'")
     start, end = (int(found.group(at)) * 60 + int(found.group(at + 1)) for at in (1, 3))
     minutes = (int(found.group(2)), int(found.group(4)))
     if start >= _DAY_MINUTES or end > _DAY_MINUTES or start == end or max(minutes) >= _HOUR_MINUTES:
-        raise InputError(f"rollout_window: {printable(str(value))!r} is no part of a day; the whole day is 00:00-24:00")
+        raise InputError(f"rollout_window: {harmless(value)!r} is no part of a day; the whole day is 00:00-24:00")
     return start, end
 
 
@@ -132,6 +134,6 @@ def _zone(value: object, zone_of: t.Callable[[str], tzinfo]) -> tzinfo:
         return zone_of(str(value))
     except (KeyError, ValueError, OSError):
         raise InputError(
-            f"rollout_window: the controller knows no time zone {printable(str(value))!r}; write a name such as"
+            f"rollout_window: the controller knows no time zone {harmless(value)!r}; write a name such as"
             " Europe/Berlin, and see that its time zone data are installed"
         ) from None

@@ -232,7 +232,7 @@ def _entry(host: str, unit: str, entry: object, targets: t.Mapping[str, PlanTarg
     if not isinstance(entry, dict) or set(entry) != _ENTRY_KEYS:
         raise _odd_host(host, f"a container of {unit} does not have exactly the keys of one")
     user, container, before = entry["user"], entry["container"], entry["before"]
-    if entry["scope"] != ("system" if user is None else "user") or not (user is None or _is_text(user)):
+    if entry["scope"] != ("system" if user is None else "user") or not (user is None or _is_user(user)):
         raise _odd_host(host, f"scope and user of a container of {unit} do not go together")
     if not _is_text(container) or not _CONTAINER_NAME.match(container):
         raise _odd_host(host, f"a container of {unit} has no name that podman would take")
@@ -281,6 +281,11 @@ def _platform(text: object) -> Platform | None:
 
 def _is_text(value: object) -> t.TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isprintable()
+
+
+def _is_user(value: object) -> bool:
+    """A name that no release of Ansible takes for a template, since plans travel as variables."""
+    return _is_text(value) and "{" not in value
 
 
 def _matches(pattern: re.Pattern[str], value: object) -> bool:

@@ -81,7 +81,7 @@ def test_variables_come_without_secrets() -> None:
     read = _variables({"plan_file": "", "rollout_credentials": [{"registry": "r", "identity_token": "s3cret"}]}, "plan")
     assert (read["plan_file"], read["plan_expires"]) == (None, 86_400)
     assert "s3cret" not in str(read)
-    with pytest.raises(AnsibleFilterError, match=r"^fleet_variables: plan_expires: 'x'"):
+    with pytest.raises(AnsibleFilterError, match=r"^fleet_variables: plan_expires: the text 'x'"):
         _variables({"plan_expires": "x"}, "plan")
 
 

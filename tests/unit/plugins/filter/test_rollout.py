@@ -93,6 +93,9 @@ def test_a_rollout_that_goes_back() -> None:
     hostvars["c"]["podfleet_rollout_held"] = {"skipped": True}
     end = _step("report", ledger=told["ledger"], hosts=list(hostvars), hostvars=hostvars)
     assert end["report"]["not_held"] == {"b": "podman is not installed"}
+    assert (
+        _step("report", ledger=told["ledger"], hosts=[], hostvars=hostvars, check_mode=True)["report"]["not_held"] == {}
+    )
     assert "not held on b: podman is not installed" in end["table"]
 
 
@@ -131,6 +134,10 @@ def test_a_closed_window_lets_nothing_begin() -> None:
         ({}, "parts", {"hosts": ["a"]}, "there is no plan"),
         ({}, "parts", {"hosts": ["a"], "plan": {"schema": 7}}, "schema is 7"),
         ({}, "unheard-of", {}, "is no step"),
+        ({"state": "rolled_back"}, "settings", {}, "rollout_only: it is not given"),
+        ({}, "settings", {"names": ["rollout_wave"]}, "rollout_wave: there is no such variable"),
+        ({}, "settings", {"canaries": []}, "rollout_canary"),
+        ({"timeout": "x"}, "gate", {}, "rollout_timeout: the text 'x' is no whole number from 1 to 86400"),
     ],
 )
 def test_what_cannot_be_meant_is_an_error(
@@ -148,3 +155,48 @@ def test_a_way_back_has_parts_for_all_hosts() -> None:
         "t.Any", _filter({"state": "rolled_back"}, "waves", hosts=["a"], hostvars=hostvars, plan=None, canaries=[])
     )
     assert waves["ledger"]["waves"] == [["a"]]
+
+
+def test_tasks_are_handed_what_was_checked_and_no_secret() -> None:
+    given = {"rollout_credentials": [{"registry": "r", "username": "u", "password": "s3cret"}]}
+    found = _filter(
+        {"settle": "0", "wait_healthy": "no", "scope": "all"}, "settings", given=given, names=["rollout_settle"]
+    )
+    settings = t.cast("t.Any", found)["settings"]
+    assert {key: settings[key] for key in ("settle", "wait_healthy", "scope", "allow_follower")} == {
+        "settle": 0,
+        "wait_healthy": False,
+        "scope": "all",
+        "allow_follower": False,
+    }
+    assert "timeout" not in settings
+    assert "s3cret" not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("applied", "waits"), [(None, False), ("odd", False), (fleet.UNREACHABLE, False), ({"changed": True}, True)]
+)
+def test_a_wave_is_waited_for_where_a_host_was_changed(applied: object, waits: bool) -> None:
+    hostvars: dict[str, dict[str, t.Any]] = {"a": {}, "b": {"podfleet_rollout_applied": applied}}
+    assert _filter({"soak": 5}, "soak", hosts=["a", "b"], hostvars=hostvars) is waits
+    assert _filter({"soak": 0}, "soak", hosts=["a", "b"], hostvars=hostvars) is False
+    assert _filter({"stage_only": True}, "soak", hosts=["a", "b"], hostvars=hostvars) is False
+
+
+def test_what_goes_back_is_waited_for() -> None:
+    pending = fleet.answered(fleet.row("pending", "job_running"))
+    for registered, gone in ((pending, False), (fleet.answered(fleet.row("rolled_back")), True)):
+        assert _filter({}, "undone", units=["unit@root:web.service"], registered=registered) is gone
+
+
+def test_a_host_whose_answer_is_absurd_fails_alone() -> None:
+    hostvars: dict[str, dict[str, t.Any]] = {host: {} for host in "abc"}
+    told = _begun(hostvars, _plan())
+    deep: object = []
+    for _level in range(3000):
+        deep = [deep]
+    for odd in (deep, {"updates": deep}, {"updates": [{"unit": deep}]}, {"updates": "x"}, {"updates": [1] * 10}):
+        hostvars["b"]["podfleet_rollout_applied"] = odd
+        ledger = _step("gate", ledger=told["ledger"], hostvars=hostvars)["ledger"]
+        assert ledger["hosts"]["b"]["verdict"] in ("failed", "unreachable")
+        assert ledger["hosts"]["a"]["verdict"] == "waiting"

@@ -50,3 +50,13 @@ def test_nothing_of_another_type_is_left() -> None:
         type(None),
         str,
     ]
+
+
+def test_what_is_absurdly_deep_is_cut() -> None:
+    deep: object = "end"
+    for _level in range(5000):
+        deep = {"a": [deep]}
+    found = plain(deep)
+    for _level in range(25):
+        (found,) = found["a"]
+    assert found is None

@@ -198,7 +198,10 @@ def test_the_diff_shows_both_images_and_never_more_than_somebody_reads(monkeypat
 def test_the_artifact_has_a_fingerprint_for_each_host(monkeypatch: pytest.MonkeyPatch) -> None:
     made = planned({"a": host(row()), "b": host(row("other"))}, result("a", answer()))
     artifact = to_result(made)["artifact"]
-    assert artifact["hosts"] == {name: fingerprint(made.document, name) for name in ("a", "b")}
+    assert {name: one[:32] for name, one in artifact["hosts"].items()} == {
+        name: fingerprint(made.document, name) for name in ("a", "b")
+    }
+    assert {len(one) for one in artifact["hosts"].values()} == {48}
     assert len(set(artifact["hosts"].values())) == 2
     same = ("schema", "id", "created", "expires", "targets", "sha256")
     assert {key: artifact[key] for key in same} == {key: made.document[key] for key in same}
@@ -253,9 +256,28 @@ def test_an_artifact_names_no_host_that_is_not_as_it_was_planned() -> None:
         "f": both,
     }
     again, odd = _restored(made.artifact(), moved)
-    assert (list(again.document["hosts"]), odd) == (["a"], ("b", "c", "e"))
+    # Who does not answer is told as such, and who was not asked not at all.
+    assert (list(again.document["hosts"]), odd) == (["a"], ("b",))
     assert read_plan(again.document, NOON).id == made.document["id"]
-    assert to_result(again, odd)["drifted"] == ["b", "c", "e"]
+    told = to_result(again, odd)
+    assert (told["plan_drift"], [one["host"] for one in told["unreachable"]]) == (["b"], ["c"])
+    assert any(line.startswith("b: plan_drift: ") for line in told["table"])
+    assert "and 5 more" in to_result(again, [f"h{number}" for number in range(25)])["table"]
+
+
+def test_an_artifact_misses_a_container_that_is_gone() -> None:
+    """Also where the others run their targets already, as after a rollout that was interrupted."""
+    before = host(row(), row("db", DB), new_row("idle"))
+    made = planned(dict.fromkeys("abcd", before), result("a", answer(), answer(DB)))
+    arrived = (new_row(), new_row("db", DB))
+    now = {
+        "a": host(*arrived, new_row("idle")),
+        "b": host(arrived[0], new_row("idle")),
+        "c": host(*arrived),
+        "d": host(*arrived, new_row("idle"), new_row("more")),
+    }
+    again, odd = _restored(made.artifact(), now)
+    assert (again.document["hosts"], odd) == ({}, ("b", "c", "d"))
 
 
 def test_an_artifact_whose_targets_were_changed_fits_nowhere() -> None:

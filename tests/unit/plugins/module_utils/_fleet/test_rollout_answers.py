@@ -25,6 +25,11 @@ def _answer(registered: object) -> Answer:
     return answer
 
 
+def _repair(error: str | None) -> dict[str, t.Any]:
+    """An entry of what an interrupted run had left."""
+    return {"scope": "user", "user": "kim", "unit": "web.service", "did": "undone", "error": error}
+
+
 @pytest.mark.parametrize("registered", [None, {}, "text", {"skipped": True, "updates": []}])
 def test_a_task_that_did_not_run_is_no_answer(registered: object) -> None:
     assert read_answer(registered) is None
@@ -45,6 +50,17 @@ def test_a_task_that_did_not_run_is_no_answer(registered: object) -> None:
         (fleet.answered(fleet.row("pending")), "staged", "staged"),
         (fleet.answered(fleet.row("rolled_back")), "rolled_back", "rolled_back"),
         (fleet.answered(fleet.row("failed", "slot_missing")), "rolled_back", "failed"),
+        # What this release does not know is not taken for good.
+        (fleet.answered(fleet.row("updated"), fleet.row("splendid")), "updated", "failed"),
+        (fleet.answered(fleet.row("")), "staged", "failed"),
+        ({**fleet.answered(fleet.row("updated")), "repaired": [_repair(None)]}, "updated", "converged"),
+        ({**fleet.answered(fleet.row("updated")), "repaired": [_repair("it does not run")]}, "updated", "failed"),
+        ({**fleet.answered(), "users": [{"user": "kim", "looked_at": False, "error": "no"}]}, "updated", "failed"),
+        (
+            {**fleet.answered(), "users": [{"user": "kim", "looked_at": False, "reason": "no_manager"}]},
+            "updated",
+            "converged",
+        ),
     ],
 )
 def test_the_worst_row_decides(registered: object, state: str, verdict: str) -> None:
@@ -69,9 +85,24 @@ def test_what_hosts_say_is_no_template_and_moves_no_cursor(text: str) -> None:
     assert harmless(shown) == shown
 
 
-@pytest.mark.parametrize("rows", [["text"], [None], [{}], [{"unit": 3, "before": "x", "status": ["a"]}]])
-def test_rows_of_any_shape_are_survived(rows: list[t.Any]) -> None:
-    assert _answer({"updates": rows}).verdict("updated") in ("converged", "failed")
+@pytest.mark.parametrize(
+    "rows", [["text"], [None], [{}], [{"unit": 3, "before": "x", "status": ["a"]}], [fleet.row("current")] * 10_001]
+)
+def test_rows_of_another_shape_are_a_failure(rows: list[t.Any]) -> None:
+    assert _answer({"updates": rows}).verdict("updated") == "failed"
+
+
+@pytest.mark.parametrize("odd", ["x", 1, {"a": 1}, [1, None, "x", []], [{"error": None}]])
+def test_what_stands_beside_the_rows_may_have_any_shape(odd: object) -> None:
+    answer = _answer({**fleet.answered(fleet.row("current")), "repaired": odd, "users": odd})
+    assert answer.verdict("updated") == "converged"
+
+
+def test_what_is_unknown_or_not_repaired_is_told() -> None:
+    registered = {**fleet.answered(fleet.row("splendid {{ x }}")), "repaired": [_repair("it does {% not %} run")]}
+    told = str(_answer(registered).told("updated"))
+    assert "kim/web.service: an interrupted run left it, and its repair failed: it does { % not %} run" in told
+    assert "its status 'splendid { { x }}' is none that this release knows" in told
 
 
 _UPDATED = _answer(fleet.answered(fleet.row("updated")))

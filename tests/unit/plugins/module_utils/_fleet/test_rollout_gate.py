@@ -15,7 +15,9 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout
     WaveAnswer,
     going_back,
     gone_back,
+    has_gone_back,
     judge,
+    not_held,
 )
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_ledger import HostRecord, Ledger
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_settings import (
@@ -246,3 +248,50 @@ def test_the_report_names_moved_units_with_their_users_and_nothing_that_is_none(
         Ledger("p", "s", "updated", hosts={"a": HostRecord("converged", 1, moved)}), "", check=False, failed=False
     )
     assert told["moved"] == {"a": ["kim/web.service", "web.service"]}
+
+
+def test_an_interrupted_run_that_cannot_be_repaired_is_the_hosts_failure() -> None:
+    repaired = [{"unit": "db.service", "user": None, "did": "undone", "error": "it does not run"}]
+    ledger = _judged(_ledger("a", "b"), {"a": {**_UPDATED, "repaired": repaired}})
+    assert (ledger.halted, ledger.hosts["a"].verdict, ledger.bad) == ("failures", "failed", ())
+    assert "db.service: an interrupted run left it, and its repair failed" in str(ledger.hosts["a"].error)
+    after = gone_back(ledger, {"a": [_UNIT]}, {"a": read_answer({**_BACK_AGAIN, "repaired": repaired})})
+    assert after.hosts["a"].verdict == "failed"
+    assert "its repair failed" in str(after.hosts["a"].error)
+
+
+_BACK_AGAIN = fleet.answered(fleet.row("rolled_back"))
+
+
+@pytest.mark.parametrize(
+    ("registered", "gone"),
+    [
+        (None, True),
+        (fleet.UNREACHABLE, True),
+        (fleet.BROKEN, False),
+        (fleet.answered(), False),
+        (fleet.answered(fleet.row("pending", "job_running")), False),
+        (fleet.answered(fleet.row("rolled_back")), True),
+        (fleet.answered(fleet.row("failed", "slot_missing")), True),
+        ({"updates": [1]}, False),
+        ({"updates": 5}, False),
+    ],
+)
+def test_what_goes_back_is_waited_for(registered: object, gone: bool) -> None:
+    assert has_gone_back(read_answer(registered), 1) == gone
+
+
+def test_who_did_not_note_what_to_hold_is_named() -> None:
+    ledger = _judged(_ledger("ab", "cd"), {"a": _FAILED, "b": fleet.UNREACHABLE})
+    answers = {
+        "a": read_answer(fleet.answered()),
+        "b": None,
+        "c": read_answer(fleet.BROKEN),
+        "d": read_answer({**fleet.answered(), "users": [{"user": "kim", "looked_at": False, "error": "no bus"}]}),
+    }
+    assert not_held(ledger, answers) == {
+        "b": "it did not answer",
+        "c": "podman is not installed",
+        "d": "kim was not looked at: no bus",
+    }
+    assert not_held(_judged(_ledger("ab"), {"a": _UPDATED}), answers) == {}

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_settings import (
     Failures,
     RolloutSettings,
+    must_be_a_start,
 )
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.waves import WaveSize
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
@@ -29,7 +30,8 @@ def _read(**variables: t.Any) -> RolloutSettings:
 def test_what_is_empty_is_not_given() -> None:
     names = (
         "state", "stage_only", "waves", "soak", "max_failures", "max_failures_total", "on_halt", "window", "lift_holds",
-        "ignore_unreachable", "only", "exclude",
+        "ignore_unreachable", "only", "exclude", "scope", "allow_follower", "hosts", "canary", "settle", "wait_healthy",
+        "health_command", "timeout", "authfile", "validate_certs", "ca_path",
     )  # fmt: skip
     assert _read(**dict.fromkeys(names, "")) == _read(**dict.fromkeys(names)) == _read() == RolloutSettings()
 
@@ -47,6 +49,19 @@ def test_texts_of_a_survey_are_read() -> None:
         "rollback_all",
         only=("unit:web*", "unit:db"),
     )
+
+
+def test_what_is_handed_on_is_read_and_left_out_where_it_is_not_given() -> None:
+    found = _read(
+        settle="0", wait_healthy="no", health_command="/bin/true,-x", timeout=5, authfile=" /a b ", ca_path=""
+    )
+    assert found.handed_on == {
+        "settle": 0,
+        "wait_healthy": False,
+        "health_command": ["/bin/true", "-x"],
+        "timeout": 5,
+        "authfile": "/a b",
+    }
 
 
 def test_failures_in_all_are_as_many_as_in_a_wave_unless_said_otherwise() -> None:
@@ -72,11 +87,88 @@ def test_failures_in_all_are_as_many_as_in_a_wave_unless_said_otherwise() -> Non
         ({"only": {"a": 1}}, "rollout_only"),
         ({"exclude": ["unit:"]}, "rollout_exclude"),
         ({"wave": 1}, "rollout_wave"),
+        ({"scope": "user"}, "rollout_scope: the text 'user' is none of system, all"),
+        ({"only": "unit:a, unit@kim:*"}, "rollout_only: the text 'unit@kim:\\*' is about a user's units"),
+        ({"allow_follower": 3}, "rollout_allow_follower: the number 3 is neither true nor false"),
+        ({"settle": 3601}, "rollout_settle: the number 3601 is no whole number from 0 to 3600"),
+        ({"settle": True}, "rollout_settle: the boolean True"),
+        ({"timeout": 0}, "rollout_timeout: the number 0 is no whole number from 1 to 86400"),
+        ({"timeout": [1]}, "rollout_timeout: a list is"),
+        ({"wait_healthy": {}}, "rollout_wait_healthy: a dictionary is"),
+        ({"health_command": "curl"}, "rollout_health_command: .*absolute path"),
+        ({"health_command": ["/bin/a", 1]}, "rollout_health_command: a list is no list of a program"),
+        ({"authfile": ["a"]}, "rollout_authfile: a list is not a text of one line"),
+        ({"ca_path": "a\nb"}, "rollout_ca_path: the text"),
+        ({"validate_certs": "maybe"}, "rollout_validate_certs"),
+        ({"hosts": ["a"]}, "rollout_hosts"),
+        ({"canary": 1.5}, "rollout_canary: the number 1.5"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(variables: dict[str, t.Any], named: str) -> None:
     with pytest.raises(InputError, match=named):
         _read(**variables)
+
+
+def test_all_that_is_wrong_is_one_error() -> None:
+    with pytest.raises(InputError) as refused:
+        _read(soak="x", timeout="y", waves="{{ z }}", on_halt="panic", scope="everybody")
+    said = str(refused.value)
+    assert [one.partition(":")[0] for one in said.split("; ")] == [
+        "rollout_waves", "rollout_soak", "rollout_on_halt", "rollout_scope", "rollout_timeout",
+    ]  # fmt: skip
+    assert "{{" not in said
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"plan": {"a": 1}, "plan_file": "p.json"}, "plan_file: there is also plan"),
+        ({"plan": "p.json"}, "plan: the text 'p.json' is no dictionary"),
+        ({"podfleet_plan": [1]}, "podfleet_plan: a list is no dictionary"),
+        ({"rollout_report": 3}, "rollout_report: the number 3 is no dictionary"),
+        ({"plan_file": ["a"]}, "plan_file: a list is not a text"),
+        ({"rollout_credentials": "s3cret"}, "rollout_credentials: this is a text"),
+        ({"rollout_credentials": {"registry": "r", "password": "s3cret"}}, "rollout_credentials: this is a dictionary"),
+        ({"rollout_credentials": ["s3cret"]}, "rollout_credentials: this is a list"),
+        ({"rollout_credentials": [{"registry": "r", "password": "s3cret"}]}, "rollout_credentials: entry 1 "),
+        ({"rollout_credentials": [{"registry": "r", "username": 1, "password": "s3cret"}]}, "entry 1 "),
+        (
+            {
+                "rollout_credentials": [
+                    {"registry": "r", "username": "u", "password": "s3cret", "identity_token": "s3cret"}
+                ]
+            },
+            "entry 1 ",
+        ),
+    ],
+)
+def test_what_a_rollout_cannot_begin_with_is_refused_without_secrets(given: dict[str, t.Any], why: str) -> None:
+    with pytest.raises(InputError, match=why) as refused:
+        must_be_a_start(_read(), given)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_rollout_begins_with_what_can_be_meant() -> None:
+    secrets = [{"registry": "r", "username": "u", "password": "p"}, {"registry": "q", "identity_token": "t"}]
+    given = {"plan": {}, "plan_file": "p.json", "podfleet_plan": {"a": 1}, "rollout_credentials": secrets}
+    names = ["rollout_settle", "rollout_report", "rollout_resolver", "rollout_state", "rollout_credentials"]
+    must_be_a_start(_read(), given, names, ["a"])
+    must_be_a_start(_read(), dict.fromkeys(given, ""))
+    for name in ("rollout_windw", "rollout_user"):
+        with pytest.raises(InputError, match=f"{name}: there is no such variable"):
+            must_be_a_start(_read(), {}, [name])
+    with pytest.raises(InputError, match="rollout_canary"):
+        must_be_a_start(_read(), {}, (), [])
+
+
+@pytest.mark.parametrize("nothing", ["", [], None, " , "])
+def test_a_way_back_says_of_what(nothing: object) -> None:
+    back = _read(state="rolled_back", only=nothing)
+    for report in (None, "", {}):
+        with pytest.raises(InputError, match=r"^rollout_only: it is not given"):
+            must_be_a_start(back, {"rollout_report": report})
+    must_be_a_start(back, {"rollout_report": {"moved": {}}})
+    must_be_a_start(_read(state="rolled_back", only="*"), {})
 
 
 @pytest.mark.parametrize(

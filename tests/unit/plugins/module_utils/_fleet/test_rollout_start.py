@@ -25,6 +25,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors i
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._fleet import rollout_fleet as fleet
 
 _UPDATE, _BACK = RolloutSettings(), RolloutSettings(state="rolled_back")
+_ALL_BACK = RolloutSettings(state="rolled_back", scope="all")
 _PENDING = fleet.answered(fleet.row("pending", "check_mode"))
 _HELD = fleet.answered(fleet.row("held", "bad_digest"))
 
@@ -50,6 +51,22 @@ def test_hosts_get_their_own_part_only() -> None:
 def test_a_plan_that_cannot_be_meant_is_refused_whole(plan: dict[str, t.Any] | None, why: str) -> None:
     with pytest.raises(InputError, match=why):
         slices(_UPDATE, plan, ["a"], fleet.NOW)
+
+
+def test_a_plan_for_users_is_not_left_undone_in_silence() -> None:
+    plan = fleet.plan({"a": [fleet.WEB], "b": [fleet.DB]})
+    (entry,) = plan["hosts"]["b"]["units"]["db.service"]
+    entry.update(scope="user", user="kim")
+    plan = plans.sealed(plan)
+    with pytest.raises(InputError, match=r"^rollout_scope: .*db\.service of the user kim on b"):
+        slices(_UPDATE, plan, ["a", "b"], fleet.NOW)
+    assert list(slices(_UPDATE, plan, ["a"], fleet.NOW)) == ["a"]
+    for some in (
+        RolloutSettings(scope="all"),
+        RolloutSettings(only=("unit@root:*",)),
+        RolloutSettings(exclude=("unit:db",)),
+    ):
+        assert list(slices(some, plan, ["a", "b"], fleet.NOW)) == ["a", "b"]
 
 
 def test_the_way_back_takes_no_plan() -> None:
@@ -207,12 +224,14 @@ def test_where_nothing_is_meant_nothing_went_back() -> None:
 
 def test_only_what_a_rollout_moved_goes_back_after_it() -> None:
     report = {"moved": {"a": ["web.service", "kim/web.service"], "gone": ["x.service"], "b": []}}
-    assert only_moved(_BACK, report, ["a", "b", "c"]) == {"a": ["unit@root:web.service", "unit@kim:web.service"]}
+    with pytest.raises(InputError, match="rollout_scope: "):
+        only_moved(_BACK, report, ["a"])
+    assert only_moved(_ALL_BACK, report, ["a", "b", "c"]) == {"a": ["unit@root:web.service", "unit@kim:web.service"]}
     for only, left in (("unit:db", {}), ("unit@kim:web", {"a": ["unit@kim:web.service"]}), ("unit:web", None)):
-        some = RolloutSettings(state="rolled_back", only=(only,))
-        assert only_moved(some, report, ["a"]) == (left if left is not None else only_moved(_BACK, report, ["a"]))
-    some = RolloutSettings(state="rolled_back", only=("image:x", "unit:db"))
-    assert only_moved(some, report, ["a"]) == only_moved(_BACK, report, ["a"])
+        some = RolloutSettings(state="rolled_back", only=(only,), scope="all")
+        assert only_moved(some, report, ["a"]) == (left if left is not None else only_moved(_ALL_BACK, report, ["a"]))
+    some = RolloutSettings(state="rolled_back", only=("image:x", "unit:db"), scope="all")
+    assert only_moved(some, report, ["a"]) == only_moved(_ALL_BACK, report, ["a"])
     some = RolloutSettings(state="rolled_back", only=("unit:db",))
     assert only_moved(some, None, ["a"]) == {"a": ["unit:db"]}
     assert only_moved(_UPDATE, report, ["c"]) == {"c": []}
@@ -226,6 +245,7 @@ def test_only_what_a_rollout_moved_goes_back_after_it() -> None:
         {"moved": {"a": "web.service"}},
         {"moved": {"a": ["*"]}},
         {"moved": {"a": ["kim/*"]}},
+        {"moved": {"a": ["{{ kim }}/web.service"]}},
         {"moved": {"a": [1]}},
     ],
 )
@@ -238,11 +258,12 @@ def test_hosts_that_could_not_be_planned_for_are_told() -> None:
     planned = {
         "unreachable": [{"host": "a", "error": "no route"}, {"host": "elsewhere", "error": ""}],
         "failed": [{"host": "b", "error": None}],
-        "drifted": ["a", "c"],
+        "plan_drift": ["a", "c"],
     }
     assert {host: verdict for host, (verdict, _why) in left_out(planned, "abcd").items()} == {
         "a": "unreachable",
         "b": "failed",
         "c": "held",
     }
+    assert left_out(planned, "c")["c"][1].startswith("plan_drift: ")
     assert left_out(None, "abcd") == left_out({}, "abcd") == {}
