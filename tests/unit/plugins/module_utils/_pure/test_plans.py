@@ -231,6 +231,7 @@ _ODD: dict[str, tuple[object, str]] = {
     "a container with more": (_with_container(more=1), "exactly the keys of one"),
     "a user of the system": (_with_container(user="alice"), "scope and user"),
     "nobody's scope": (_with_container(scope="user"), "scope and user"),
+    "a user that is a template": (_with_container(scope="user", user="{{ x }}"), "scope and user"),
     "a user that is no text": (_with_container(scope="user", user=["x"]), "scope and user"),
     "a container's name that is none": (_with_container(container="a/b"), "no name that podman would take"),
     "a container's name with a line": (_with_container(container="a\n"), "no name that podman would take"),
