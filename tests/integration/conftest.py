@@ -19,7 +19,8 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "lab")]
 
-from harness import Ansible  # noqa: E402 (its place is known only now)
+from fleet import Fleet, inventory_of  # noqa: E402 (its place is known only now)
+from harness import Ansible  # noqa: E402
 from lablib import units  # noqa: E402
 from lablib.host import Host  # noqa: E402
 from lablib.hostimage import DISTROS  # noqa: E402
@@ -29,7 +30,7 @@ from lablib.lab import up as bring_up  # noqa: E402
 from lablib.paths import GATEWAY  # noqa: E402
 from lablib.proxy import FaultProxy  # noqa: E402
 from lablib.registry import SecureRegistry  # noqa: E402
-from locations import DROP_INS, LANE, LEFTOVERS, PROXY_PORTS, SCRATCH  # noqa: E402
+from locations import DROP_INS, FLEET, LANE, LEFTOVERS, PROXY_PORTS, SCRATCH  # noqa: E402
 from pushing import Push  # noqa: E402
 from secrecy import Watch, know  # noqa: E402
 from secure import Vault  # noqa: E402
@@ -129,3 +130,16 @@ def secure_registry(lab: Lab) -> SecureRegistry:
 def vault(secure_registry: SecureRegistry, distro: str) -> Vault:
     """The secure registry, and what opens it."""
     return Vault(secure_registry, distro)
+
+
+@pytest.fixture
+def fleet(lab: Lab, watch: Watch, tmp_path: Path) -> Iterator[Fleet]:
+    """Six hosts with nothing on them, in turn of one distribution and the other."""
+    hosts = tuple(lab.host(f"{distro}-{number}") for number in FLEET for distro in DISTROS)
+    found = Fleet(hosts, inventory_of(hosts, lab.inventory, tmp_path / "inventory"), tmp_path)
+    found.each(clean)
+    found.each(watch.begin)
+    yield found
+    found.each(watch.end)
+    found.each(clean)
+    found.each(watch.leave)

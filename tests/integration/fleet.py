@@ -17,8 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import COLLECTION, ROOT
+from harness import COLLECTION, ROOT, Ansible
 from lablib.host import Host
+from lablib.images import Pushed
+from pushing import id_of
 from secrecy import told_in
 from sight import look
 
@@ -117,6 +119,13 @@ class Fleet:
     def images(self, container: str) -> dict[str, str]:
         """Host → the image that a container runs there."""
         return self.each(lambda host: look(host).runs(container) or "")
+
+    def all_hold(self, *bad: Pushed) -> bool:
+        """Whether every host holds these images, and nothing else."""
+        told = Ansible(self.inventory).info("fleet").results
+        holds = {name: [(hold["reference"], hold["id"]) for hold in one.data["holds"]] for name, one in told.items()}
+        assert holds == {name: [(one.reference, id_of(one)) for one in bad] for name in self.names}
+        return True
 
     def start(self, playbook: str, variables: Mapping[str, t.Any], *options: str) -> Running:
         """Start a playbook of the collection."""

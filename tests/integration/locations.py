@@ -30,3 +30,5 @@ PROXY_PORTS = {
     "trixie": range(5130 + 20 * (LANE - 1), 5140 + 20 * (LANE - 1)),
     "bookworm": range(5140 + 20 * (LANE - 1), 5150 + 20 * (LANE - 1)),
 }
+#: Which of each distribution's hosts are a fleet: «PODFLEET_FLEET=3,4,5».
+FLEET = os.environ.get("PODFLEET_FLEET", "3,4,5").split(",")

@@ -5,39 +5,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import clean
-from fleet import Fleet, inventory_of
-from harness import Ansible
+from fleet import Fleet
 from lablib.host import Host
-from lablib.hostimage import DISTROS
-from lablib.images import ImageMaker, Kind, Pushed
-from lablib.lab import Lab
+from lablib.images import ImageMaker, Kind
 from lablib.units import deploy
 from locations import SCRATCH
 from pushing import Push, id_of
-from secrecy import Watch
 from sight import look
-
-#: Which hosts of each distribution are used: «PODFLEET_FLEET=3,4,5».
-NUMBERS = os.environ.get("PODFLEET_FLEET", "3,4,5").split(",")
-
-
-@pytest.fixture
-def fleet(lab: Lab, watch: Watch, tmp_path: Path) -> Iterator[Fleet]:
-    """Six hosts with nothing on them, in turn of one distribution and the other."""
-    hosts = tuple(lab.host(f"{distro}-{number}") for number in NUMBERS for distro in DISTROS)
-    found = Fleet(hosts, inventory_of(hosts, lab.inventory, tmp_path / "inventory"), tmp_path)
-    found.each(clean)
-    found.each(watch.begin)
-    yield found
-    found.each(watch.end)
-    found.each(clean)
-    found.each(watch.leave)
 
 
 @pytest.fixture
@@ -66,15 +44,6 @@ def cut_off() -> Iterator[Callable[[Host], None]]:
 def _containers(fleet: Fleet) -> dict[str, str]:
     """Host → the ID of its container; another one after each restart."""
     return fleet.each(lambda host: look(host).containers["it-web"].id)
-
-
-def _all_hold(fleet: Fleet, *bad: Pushed) -> bool:
-    """Whether every host holds these images, and nothing else."""
-    told = Ansible(fleet.inventory).info("fleet").results
-    holds = {name: [(hold["reference"], hold["id"]) for hold in one.data["holds"]] for name, one in told.items()}
-    expected = [(one.reference, id_of(one)) for one in bad]
-    assert holds == dict.fromkeys(fleet.names, expected)
-    return True
 
 
 def test_a_tag_that_moves_and_a_host_that_is_lost(
@@ -131,7 +100,7 @@ def test_a_tag_that_moves_and_a_host_that_is_lost(
     assert set(fleet.images("it-web").values()) == {id_of(old)}
     again = fleet.play("rollback", given).succeeded()
     assert (again["waves"], again["summary"]) == ([], {"rolled_back": 6})
-    assert _all_hold(fleet, planned)
+    assert fleet.all_hold(planned)
 
 
 def test_a_broken_canary_and_a_controller_that_is_lost(fleet: Fleet, push: Push) -> None:
@@ -149,7 +118,7 @@ def test_a_broken_canary_and_a_controller_that_is_lost(fleet: Fleet, push: Push)
     after = _containers(fleet)
     assert [name for name in fleet.names if after[name] != before[name]] == [canary]
     assert set(fleet.images("it-web").values()) == {id_of(old)}
-    assert _all_hold(fleet, bad)
+    assert fleet.all_hold(bad)
 
     # The same image is held everywhere now, so the next run begins nothing.
     report = fleet.play("rollout", given).succeeded()
@@ -187,7 +156,7 @@ def test_what_dies_in_the_soak_goes_back_and_after_a_halt_all_can(fleet: Fleet, 
         if one["wave"] == 1
     )
     assert set(fleet.images("it-web").values()) == {id_of(old)}
-    assert _all_hold(fleet, bad)
+    assert fleet.all_hold(bad)
 
     # Another image: it does well on the first host, and not on the second.
     worse = push("soak", version="3")
@@ -207,4 +176,4 @@ def test_what_dies_in_the_soak_goes_back_and_after_a_halt_all_can(fleet: Fleet, 
         sick.name: "failed",
     }
     assert set(fleet.images("it-web").values()) == {id_of(old)}
-    assert _all_hold(fleet, bad, worse)
+    assert fleet.all_hold(bad, worse)

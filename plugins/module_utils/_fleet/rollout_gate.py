@@ -57,7 +57,7 @@ def _record(settings: RolloutSettings, ledger: Ledger, host: str, answer: WaveAn
         return replace(before, verdict="unreachable", error="it did not answer")
     state = ledger.state
     verdict, told = answer.applied.verdict(state), answer.applied.told(state)
-    if answer.applied.rows == ():
+    if answer.applied.rows == () and not answer.applied.troubles:
         verdict, told = "failed", "no container that was to be changed runs any more"
     fell = answer.fallen(state)
     moved = {row.key for row in answer.applied.rows or () if row.moved(state)}

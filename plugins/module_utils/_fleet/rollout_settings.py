@@ -78,7 +78,7 @@ class RolloutSettings:
             InputError: Some are unknown, cannot be meant, or contradict each other; the message names them all.
         """
         read = Reading(variables)
-        for strange in sorted(set(variables) - _KNOWN):
+        for strange in sorted(set(variables) - VARIABLES):
             read.object(f"rollout_{harmless(strange)}: there is no such variable")
         state = read("state", choice(*STATES), "updated")
         if read("stage_only", boolean, False):
@@ -188,14 +188,15 @@ _HANDED_ON: dict[str, t.Callable[[str, t.Any], t.Any]] = {
     "validate_certs": boolean,
     "ca_path": line,
 }
-_KNOWN = {
+#: Without their prefix.
+VARIABLES = frozenset({
     "state", "stage_only", "waves", "soak", "max_failures", "max_failures_total", "on_halt", "window", "lift_holds",
     "ignore_unreachable", "only", "exclude", "scope", "allow_follower", "hosts", "canary", *_HANDED_ON,
-}  # fmt: skip
+})  # fmt: skip
 #: What may be called C(rollout_*) at all: also what plans and other playbooks read, so that a group can have it.
 _NAMES = frozenset(
     {
-        *(f"rollout_{key}" for key in _KNOWN),
+        *(f"rollout_{key}" for key in VARIABLES),
         *(one.name for known in PLAYBOOKS.values() for one in known),
         "rollout_report",
     }

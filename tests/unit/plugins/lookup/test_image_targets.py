@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import pathlib
 import typing as t
 
@@ -100,6 +101,36 @@ def test_credentials_open_a_registry_and_a_budget_closes_it() -> None:
         assert _look_up(_call(name), credentials=credentials)[0]["images"][0]["remote"]["platform_digest"] == DIGEST
         (poor,) = _look_up(_call(name), credentials=credentials, request_budget=0)
         assert poor["images"][0]["reason"] == "request_budget"
+
+
+@pytest.mark.parametrize("scheme", ['Basic realm="x"', 'Bearer realm="http://{other}/token",service="x"'])
+def test_credentials_go_to_their_own_registry_whatever_a_host_names(scheme: str) -> None:
+    """Whoever owns a host can have the controller ask any registry; what opens another one is not for it."""
+    mine = "/token"
+
+    def locked(asked: Asked) -> Reply:
+        if asked.path.startswith(mine):
+            return Reply(200, {"Content-Type": "application/json"}, b'{"token": "anonymous"}')
+        return (
+            Reply(401, {"WWW-Authenticate": scheme.format(other=own.address)})
+            if asked.authorization is None
+            else Reply(403)
+        )
+
+    with Server(locked) as own, Server(locked) as strange:
+        names = [f"{one.address}/team/app:1" for one in (own, strange)]
+        # As if the strange one had the other's name for a beginning, and as if it were a folder of it.
+        near = [f"{own.address[:-1]}", f"{strange.address}/another", f"{own.address}/team"]
+        credentials = [{"registry": one, "username": "someone", "password": SECRET} for one in near]
+        (told,) = _look_up(_call(*names), credentials=credentials)
+        assert [one["remote"] for one in told["images"]] == [None, None]
+        secret = f"Basic {base64.b64encode(f'someone:{SECRET}'.encode()).decode()}"
+        assert secret in [one.authorization for one in own.asked]
+        assert strange.asked
+        assert secret not in [one.authorization for one in strange.asked]
+        # Its challenge names a service where the secret is known; it is not told there for its sake either.
+        asked_for = [one for one in own.asked if one.authorization == secret]
+        assert not any(strange.address in one.path for one in asked_for)
 
 
 @pytest.mark.parametrize(
