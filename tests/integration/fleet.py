@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 import typing as t
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import COLLECTION, ROOT, Ansible
+from harness import COLLECTION, Ansible, program, surroundings
 from lablib.host import Host
 from lablib.images import Pushed
 from pushing import id_of
@@ -130,17 +129,20 @@ class Fleet:
     def start(self, playbook: str, variables: Mapping[str, t.Any], *options: str) -> Running:
         """Start a playbook of the collection."""
         log = self.scratch / f"{playbook}-{time.monotonic_ns()}.log"
-        program = str(Path(sys.executable).with_name("ansible-playbook"))
         given = {"rollout_hosts": "fleet", "rollout_soak": 0, "rollout_settle": 0, **variables}
-        argv = [program, f"-i{self.inventory}", f"{COLLECTION}.{playbook}", f"-e{json.dumps(given)}", *options]
-        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_SHOW_CUSTOM_STATS": "1", "ANSIBLE_FORKS": "6"}
-        environment["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
-        environment.setdefault("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))
+        argv = [
+            program("ansible-playbook"),
+            f"-i{self.inventory}",
+            f"{COLLECTION}.{playbook}",
+            f"-e{json.dumps(given)}",
+            *options,
+        ]
+        told = {"ANSIBLE_SHOW_CUSTOM_STATS": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_FORKS": "6"}
         with log.open("wb") as out:
             process = subprocess.Popen(
                 argv,
                 cwd=self.scratch,
-                env=environment,
+                env=surroundings(**told),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the podfleet.autoupdate collection
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the real ansible ad hoc, and read what it said of each host."""
+"""Run the real ansible, ad hoc or a playbook, and read what it said of each host."""
 
 from __future__ import annotations
 
@@ -21,7 +21,35 @@ from secrecy import know_credentials, told_in
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "podfleet.autoupdate"
 _HEADER = re.compile(r"^(\S+) \| ([A-Z]+)!? (?:\| rc=\d+ )?=> (?=\{)", re.MULTILINE)
-_TIMEOUT = 240.0
+_TIMEOUT = 300.0
+
+
+def program(name: str) -> str:
+    """One of Ansible's commands, beside the Python that runs the tests."""
+    return str(Path(sys.executable).with_name(name))
+
+
+def surroundings(**more: str) -> dict[str, str]:
+    """The environment of such a command."""
+    return {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), **os.environ, "ANSIBLE_NOCOLOR": "1", **more}
+
+
+def command(name: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run one to its end. Whatever else comes of it, a traceback is never right, and no secret is ever told."""
+    done = subprocess.run(
+        [program(name), *words],
+        cwd=ROOT,
+        env=surroundings(**more),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said, f"a traceback\n{said[-8000:]}"
+    assert not told_in(said), f"a secret: {told_in(said)}"
+    return done
 
 
 @dataclass(frozen=True)
@@ -127,34 +155,18 @@ class Ansible:
         options: Sequence[str] = (),
         result_format: str = "json",
     ) -> Run:
-        """One ad hoc command. Whatever else comes of it, a traceback is never right, and no secret is ever told."""
+        """One ad hoc command."""
         know_credentials(arguments)
         given = [f"--args={json.dumps(arguments)}"] if arguments else []
-        program = str(Path(sys.executable).with_name("ansible"))
-        argv = [program, hosts, f"-i{self.inventory}", f"-m{module}", *given, *options]
-        environment = {
-            **os.environ,
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": result_format,
-            # -vvv shows what the module was given, in every release of Ansible.
-            "ANSIBLE_INJECT_INVOCATION": "1",
-            "ANSIBLE_NOCOLOR": "1",
-        }
-        environment.setdefault("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))
         started = time.monotonic()
-        done = subprocess.run(
-            argv,
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT,
-            check=False,
+        done = command(
+            "ansible",
+            *(hosts, f"-i{self.inventory}", f"-m{module}", *given, *options),
+            ANSIBLE_CALLBACK_RESULT_FORMAT=result_format,
+            # -vvv shows what the module was given, in every release of Ansible.
+            ANSIBLE_INJECT_INVOCATION="1",
         )
-        run = Run(done.returncode, done.stdout, done.stderr, time.monotonic() - started, parse(done.stdout))
-        assert "Traceback" not in done.stdout + done.stderr, f"a traceback\n{run}"
-        assert not told_in(done.stdout + done.stderr), f"a secret\n{run}"
-        return run
+        return Run(done.returncode, done.stdout, done.stderr, time.monotonic() - started, parse(done.stdout))
 
     def update(
         self, hosts: str, *, check: bool = False, diff: bool = False, options: Sequence[str] = (), **arguments: Any

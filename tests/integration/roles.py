@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -16,32 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import COLLECTION, ROOT, Ansible
+from books import Book
+from harness import COLLECTION, Ansible, command
 from lablib.host import Host
-from secrecy import told_in
-
-_TIMEOUT = 300.0
-_RECAP = re.compile(r"^\S+\s+: ok=\d+\s+changed=(\d+)\s.*failed=(\d+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Play:
-    """A playbook's end. ``changed`` counts tasks; ``data`` is what the module container_units returned, if it ran."""
+class Play(Book):
+    """A play's end. ``data`` is what the module container_units returned, if it ran."""
 
-    rc: int
-    output: str
-    changed: int
     data: Mapping[str, Any]
-
-    def succeeded(self) -> Play:
-        """The play itself, which must be a success."""
-        assert self.rc == 0, self.output[-6000:]
-        return self
-
-    def failed(self) -> str:
-        """All that was printed, by a play that must be a failure."""
-        assert self.rc != 0, self.output[-6000:]
-        return " ".join(self.output.split())
 
     def stories(self) -> dict[str, tuple[str, str]]:
         """Unit → what happened to its definition, and to itself."""
@@ -74,25 +55,9 @@ def play(
             json.dumps([{"hosts": host.name, "gather_facts": False, "vars": dict(variables), "tasks": tasks}]),
             encoding="utf-8",
         )
-        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1"}
-        environment.setdefault("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))
-        program = str(Path(sys.executable).with_name("ansible-playbook"))
-        done = subprocess.run(
-            [program, f"-i{ansible.inventory}", str(book), *options],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT,
-            check=False,
-        )
-        output = done.stdout + done.stderr
-        assert "Traceback" not in output, output[-6000:]
-        assert not told_in(output), f"a secret: {told_in(output)}"
-        recap = _RECAP.search(output)
+        done = command("ansible-playbook", f"-i{ansible.inventory}", str(book), *options)
         data = json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
-        return Play(done.returncode, output, int(recap.group(1)) if recap else 0, data)
+        return Play(done.returncode, done.stdout + done.stderr, data)
 
 
 def units(ansible: Ansible, host: Host, entries: Sequence[Mapping[str, Any]], *options: str, **variables: Any) -> Play:

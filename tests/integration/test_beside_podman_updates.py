@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pytest
 from access import Asked
 from harness import Ansible
 from lablib.host import Host
@@ -145,50 +146,39 @@ def test_neither_image_starts_beside_podman(host: Host, ansible: Ansible, push: 
     assert look(host).names[old.reference] == id_of(old)
 
 
-def test_a_start_without_end_beside_podman(host: Host, ansible: Ansible, push: Push, distro: str) -> None:
-    """Without rollback: the unit that is never ready fails by its timeout, and the other one is updated all the same."""
+@pytest.mark.parametrize(
+    ("limit", "result"),
+    [
+        ("[Service]\nTimeoutStartSec=2\nRestart=no\n", "failed"),
+        ("[Unit]\nJobTimeoutSec=6\n[Service]\nRestart=no\n", "timeout"),
+    ],
+    ids=["of-the-unit", "of-the-job"],
+)
+def test_a_start_without_end_beside_podman(
+    host: Host, ansible: Ansible, push: Push, distro: str, limit: str, result: str
+) -> None:
+    """Without rollback: a unit that is never ready fails by its timeout, or systemd gives its job up and podman leaves it on
+    its way; the other unit is updated all the same."""
     old, other = push("late", config=TELLS), push("prompt")
     deploy(host, "it-late", image=old.reference, extra_args=HEARD)
     deploy(host, "it-prompt", image=other.reference)
-    host.write(f"{DROP_INS.replace('*', 'late')}/soon.conf", "[Service]\nTimeoutStartSec=2\nRestart=no\n")
+    host.write(f"{DROP_INS.replace('*', 'late')}/soon.conf", limit)
     host.run(["systemctl", "daemon-reload"])
     push("late", version="2")
 
     new = push("prompt", version="2")
     # Debian 12's podman has the word only, and no error.
     told = podman(host, "--rollback=false").said(0 if distro == "bookworm" else 125, late="failed", prompt="true")
-    assert ('expected "done" but received "failed"' in told.stderr) == (distro == "trixie")
-    assert look(host).runs("it-prompt") == id_of(new)
-
-    again = f"podman tag {id_of(old)} {old.reference}; systemctl start it-late.service"
-    host.run(["sh", "-ec", again])
-    new = push("prompt", version="3")
-    result = ansible.update(host.name, rollback=False).failed()
-    assert result.verdicts() == {"it-late": ("failed", "job_failed"), "it-prompt": ("updated", None)}
-    assert result.row("it-late")["job_result"] == "failed"
-    assert look(host).runs("it-prompt") == id_of(new)
-
-
-def test_a_job_that_times_out_beside_podman(host: Host, ansible: Ansible, push: Push, distro: str) -> None:
-    """Without rollback: systemd gives the job up, not the unit, which podman leaves on its way; others are updated."""
-    old, other = push("late", config=TELLS), push("prompt")
-    deploy(host, "it-late", image=old.reference, extra_args=HEARD)
-    deploy(host, "it-prompt", image=other.reference)
-    host.write(f"{DROP_INS.replace('*', 'late')}/soon.conf", "[Unit]\nJobTimeoutSec=6\n[Service]\nRestart=no\n")
-    host.run(["systemctl", "daemon-reload"])
-    push("late", version="2")
-
-    new = push("prompt", version="2")
-    told = podman(host, "--rollback=false").said(0 if distro == "bookworm" else 125, late="failed", prompt="true")
-    assert ('expected "done" but received "timeout"' in told.stderr) == (distro == "trixie")
+    assert (f'expected "done" but received "{result}"' in told.stderr) == (distro == "trixie")
     assert look(host).runs("it-prompt") == id_of(new)
 
     again = f"systemctl stop it-late; podman tag {id_of(old)} {old.reference}; systemctl start it-late"
     host.run(["sh", "-ec", again])
     assert look(host).runs("it-late") == id_of(old)
     new = push("prompt", version="3")
-    result = ansible.update(host.name, rollback=False).failed()
-    assert result.verdicts() == {"it-late": ("failed", "job_timeout"), "it-prompt": ("updated", None)}
+    done = ansible.update(host.name, rollback=False).failed()
+    assert done.verdicts() == {"it-late": ("failed", f"job_{result}"), "it-prompt": ("updated", None)}
+    assert done.row("it-late")["job_result"] == result
     assert look(host).runs("it-prompt") == id_of(new)
 
 

@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import ast
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from harness import ROOT
+from harness import ROOT, command
 from lablib.host import Host
 from lablib.lab import Lab
 from pushing import Push, id_of
@@ -56,18 +54,9 @@ _BROKEN = """---
 def _play(lab: Lab, host: Host, folder: Path, text: str, **variables: str) -> subprocess.CompletedProcess[str]:
     playbook = folder / "play.yml"
     playbook.write_text(text, encoding="utf-8")
-    program = str(Path(sys.executable).with_name("ansible-playbook"))
     given = [f"--extra-vars={key}={value}" for key, value in variables.items()]
-    return subprocess.run(
-        [program, f"--inventory={lab.inventory}", f"--limit={host.name}", *given, str(playbook)],
-        cwd=ROOT,
-        env={"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **os.environ},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    given = [f"--inventory={lab.inventory}", f"--limit={host.name}", *given, str(playbook)]
+    return command("ansible-playbook", *given)
 
 
 def test_a_playbook_takes_names_apart_and_puts_them_together(lab: Lab, host: Host, push: Push, tmp_path: Path) -> None:
