@@ -122,16 +122,10 @@ def _summed(usage: t.Iterable[RegistryUsage]) -> tuple[RegistryUsage, ...]:
         before = found.get(one.registry)
         if before is None:
             found[one.registry] = one
-            continue
-        found[one.registry] = RegistryUsage(
-            one.registry,
-            before.requests + one.requests,
-            before.manifest_gets + one.manifest_gets,
-            before.bytes + one.bytes,
-            before.retries + one.retries,
-            min((limit for limit in (before.rate_limit, one.rate_limit) if limit), key=_left, default=None),
-            before.reason or one.reason,
-        )
+        else:
+            limits = [limit for limit in (before.rate_limit, one.rate_limit) if limit]
+            least = min(limits, key=_left, default=None)
+            found[one.registry] = before.plus(one, least, before.reason or one.reason)
     return tuple(found[name] for name in sorted(found))
 
 

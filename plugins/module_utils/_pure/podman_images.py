@@ -22,7 +22,7 @@ from .image_configs import utc
 from .image_facts import ImageFacts
 from .platforms import Platform
 from .reasons import Reason
-from .records import image_id
+from .records import image_id, objects
 from .references import is_digest
 
 HOLDER = "podman"
@@ -51,7 +51,7 @@ def listed(document: object) -> tuple[ImageFacts, ...]:
     Raises:
         StoreError: podman printed something else.
     """
-    return tuple(_facts(entry, utc(entry.get("CreatedAt"))) for entry in _objects(document, "podman images"))
+    return tuple(_facts(entry, utc(entry.get("CreatedAt"))) for entry in objects(document, "podman images"))
 
 
 def inspected(document: object) -> dict[str, ImageFacts]:
@@ -60,7 +60,7 @@ def inspected(document: object) -> dict[str, ImageFacts]:
     Raises:
         StoreError: podman printed something else.
     """
-    entries = _objects(document, "podman image inspect")
+    entries = objects(document, "podman image inspect")
     return {t.cast("str", facts.id): facts for facts in (_facts(one, utc(one.get("Created"))) for one in entries)}
 
 
@@ -162,12 +162,6 @@ def _stored(entry: t.Mapping[str, t.Any]) -> StoredImage | None:
         config_digest=identity if identity in configs else configs[0] if len(configs) == 1 else None,
         is_manifest_list=_LIST_KEY in keys,
     )
-
-
-def _objects(document: object, what: str) -> list[dict[str, t.Any]]:
-    if not isinstance(document, list) or not all(isinstance(entry, dict) for entry in document):
-        raise StoreError(f"{what} printed something other than a list of objects")
-    return document
 
 
 def _moment(seconds: object) -> str | None:

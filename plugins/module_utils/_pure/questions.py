@@ -43,23 +43,25 @@ class RegistryUsage:
     rate_limit: t.Mapping[str, object] | None
     reason: str | None
 
+    def plus(
+        self, other: RegistryUsage, rate_limit: t.Mapping[str, object] | None, reason: str | None
+    ) -> RegistryUsage:
+        """The counts of both; whoever adds them says which quota and which reason stand for both."""
+        return RegistryUsage(
+            self.registry,
+            self.requests + other.requests,
+            self.manifest_gets + other.manifest_gets,
+            self.bytes + other.bytes,
+            self.retries + other.retries,
+            rate_limit,
+            reason,
+        )
+
 
 def summed(earlier: t.Iterable[RegistryUsage], later: t.Iterable[RegistryUsage]) -> tuple[RegistryUsage, ...]:
     """What each registry was asked for in two parts of a run, sorted; what it reported last counts."""
     found = {one.registry: one for one in earlier}
     for one in later:
         before = found.get(one.registry)
-        found[one.registry] = one if before is None else _sum(before, one)
+        found[one.registry] = before.plus(one, one.rate_limit or before.rate_limit, one.reason) if before else one
     return tuple(found[registry] for registry in sorted(found))
-
-
-def _sum(earlier: RegistryUsage, later: RegistryUsage) -> RegistryUsage:
-    return RegistryUsage(
-        later.registry,
-        earlier.requests + later.requests,
-        earlier.manifest_gets + later.manifest_gets,
-        earlier.bytes + later.bytes,
-        earlier.retries + later.retries,
-        later.rate_limit or earlier.rate_limit,
-        later.reason,
-    )

@@ -140,7 +140,7 @@ def load(output: str, what: str) -> t.Any:
 
 def listed_containers(document: object) -> tuple[ListedContainer, ...]:
     """The containers of C(podman ps --all --format json)."""
-    return tuple(_listed_container(entry) for entry in _objects(document, "podman ps"))
+    return tuple(_listed_container(entry) for entry in objects(document, "podman ps"))
 
 
 def _listed_container(entry: t.Mapping[str, t.Any]) -> ListedContainer:
@@ -164,7 +164,7 @@ def _listed_container(entry: t.Mapping[str, t.Any]) -> ListedContainer:
 
 def container_details(document: object) -> dict[str, ContainerDetails]:
     """The containers of C(podman container inspect), by ID."""
-    details = (_container_details(entry) for entry in _objects(document, "podman container inspect"))
+    details = (_container_details(entry) for entry in objects(document, "podman container inspect"))
     return {one.id: one for one in details}
 
 
@@ -185,7 +185,7 @@ def _container_details(entry: t.Mapping[str, t.Any]) -> ContainerDetails:
 
 def images(document: object) -> tuple[ImageRecord, ...]:
     """The images of C(podman images --format json) or C(podman image inspect); the two share these keys."""
-    return tuple(_image(entry) for entry in _objects(document, "podman images"))
+    return tuple(_image(entry) for entry in objects(document, "podman images"))
 
 
 def _image(entry: t.Mapping[str, t.Any]) -> ImageRecord:
@@ -227,7 +227,12 @@ def host_facts(document: object) -> HostFacts:
     )
 
 
-def _objects(document: object, what: str) -> list[dict[str, t.Any]]:
+def objects(document: object, what: str) -> list[dict[str, t.Any]]:
+    """The entries of what C(what) printed.
+
+    Raises:
+        StoreError: It is not a list of objects.
+    """
     if not isinstance(document, list) or not all(isinstance(entry, dict) for entry in document):
         raise StoreError(f"{what} printed something other than a list of objects")
     return document
