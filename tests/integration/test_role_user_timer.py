@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from harness import Ansible
@@ -41,6 +42,31 @@ def _shown(user: User, unit: str, *properties: str) -> list[str]:
 def _run_now(user: User) -> int:
     user.run("systemctl", "--user", "start", f"{_UNIT}.service", check=False)
     return int(_shown(user, f"{_UNIT}.service", "ExecMainStatus")[0])
+
+
+def test_a_users_run_that_a_power_cut_interrupted_is_repaired_when_the_users_manager_starts(
+    host: Host, ansible: Ansible, push: Push
+) -> None:
+    old = push("cut", kind=Kind.STUBBORN)  # Its stop takes a second, in which the run can be interrupted.
+    state, recovery = f"/home/{USER}/.local/state/podfleet-autoupdate/state.json", f"{_UNIT}-recovery.service"
+    with lingering(host) as user:
+        user.deploy("it-cut", old.reference)
+        user.run("systemctl", "--user", "enable", "it-cut.service")
+        _timer(ansible, host, settings={"settle": 0}, persistent=False).succeeded()
+        new = push("cut", version="2")
+        user.run("systemctl", "--user", "start", "--no-block", f"{_UNIT}.service")
+        host.run(["sh", "-c", f"for i in $(seq 600); do grep -q it-cut {state} && exit; sleep 0.05; done; exit 1"])
+
+        host.power_cut()
+
+        said = f"journalctl --quiet --output=cat _UID={user.uid} USER_UNIT={recovery} + _UID={user.uid} _SYSTEMD_USER_UNIT={recovery}"
+        ended = f"for i in $(seq 120); do {said} | grep -q '^Finished' && exit; sleep 0.5; done; exit 1"
+        host.run(["sh", "-c", ended], timeout=90)
+        assert _shown(user, recovery, "Result", "ExecMainStatus") == ["success", "0"]
+        assert "An earlier run was interrupted (it-cut.service: " in host.run(["sh", "-c", said]).stdout
+        assert json.loads(host.read(state))["intents"] == []
+        assert user.runs("it-cut") in (id_of(old), id_of(new))
+        assert user.id_of(old.reference) == user.runs("it-cut")
 
 
 def test_a_users_containers_update_themselves(host: Host, ansible: Ansible, push: Push) -> None:

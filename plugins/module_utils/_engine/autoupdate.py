@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from .._edges.podman import FirstLook
 from .._edges.second_engine import SecondEngine
@@ -35,7 +36,7 @@ def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
         from .everyone import update_everyone  # noqa: PLC0415 (where it is asked for)
 
         def run(own: Settings, may_have_containers: bool) -> dict[str, t.Any]:
-            return autoupdate(own, check_mode=check_mode).to_result(()) if may_have_containers else {}
+            return _one_of_all(own, check_mode=check_mode).to_result(()) if may_have_containers else {}
 
         return update_everyone(settings, run, check_mode=check_mode)
     plan = _planned(settings)
@@ -49,6 +50,17 @@ def autoupdate(settings: Settings, *, check_mode: bool) -> Report:
         from .updating import update  # noqa: PLC0415
 
         return update(settings, begun, plan, check_mode=check_mode)
+
+
+def _one_of_all(settings: Settings, *, check_mode: bool) -> Report:
+    """A run for one of everybody, who has a last plan of their own where plans are followed."""
+    if not settings.follow_plan:
+        return autoupdate(settings, check_mode=check_mode)
+    from .planning import following  # noqa: PLC0415 (most runs follow none)
+
+    follower, why = following(settings)
+    report = autoupdate(follower, check_mode=check_mode)
+    return replace(report, warnings=(*report.warnings, why)) if follower.repair_only else report
 
 
 def _planned(settings: Settings) -> Planned | None:

@@ -95,6 +95,8 @@ class Settings:
     #: A plan, or this host's slice of one, and what it calls this host.
     plan: t.Mapping[str, t.Any] | None = None
     plan_host: str | None = None
+    #: Whether each of everybody follows the last plan that was given, as far as there is one.
+    follow_plan: bool = False
     #: Whether a host takes plans although its own timer follows the registry.
     allow_follower: bool = False
     #: Whether what is to come is only pulled.

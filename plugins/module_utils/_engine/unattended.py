@@ -37,7 +37,7 @@ DONE, FAILED, UNABLE, MISCONFIGURED = 0, 1, 2, 78
 #: Credentials are for files; holds, the way back and other people's containers are for somebody who watches.
 _NOT_FOR_A_TIMER = (
     "access", "holds", "lift_holds", "back", "everyone", "user", "caller", "repair_only",
-    "plan", "plan_host", "allow_follower", "stage", "bad_images",
+    "plan", "plan_host", "follow_plan", "allow_follower", "stage", "bad_images",
 )  # fmt: skip
 #: Words that say yes or no to a setting of another name or kind.
 _EITHER = {"prune": ("prune", "replaced", "none"), "scope": ("everyone", "all", "system")}
@@ -74,10 +74,7 @@ def main(words: t.Sequence[str], tell: t.Callable[[str], None]) -> int:
             return DONE
         settings = replace(_of_whom(wanted.settings, asked.scope), repair_only=asked.repair)
         if (asked.follow or wanted.follow) == PLAN and not asked.repair:
-            from .planning import following  # noqa: PLC0415 (most timers follow the registry)
-
-            settings, why = following(settings)
-            say(f"{_NOTICE}{why}")
+            settings = _follower(settings, say)
         report = autoupdate(settings, check_mode=False)
     except InputError as error:
         say(f"{_ERROR}{error}")
@@ -89,6 +86,16 @@ def main(words: t.Sequence[str], tell: t.Callable[[str], None]) -> int:
         say(f"{_ERROR}{error.reason.value}: {error}")
         return UNABLE
     return _tell(report, wanted.fail_on, say)
+
+
+def _follower(settings: Settings, say: t.Callable[[str], None]) -> Settings:
+    if settings.everyone:  # What was staged only for one may have come to its end for another: each has a record of it.
+        return replace(settings, follow_plan=True)
+    from .planning import following  # noqa: PLC0415 (most timers follow the registry)
+
+    settings, why = following(settings)
+    say(f"{_NOTICE}{why}")
+    return settings
 
 
 def _of_whom(settings: Settings, scope: str) -> Settings:
