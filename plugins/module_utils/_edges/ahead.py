@@ -97,12 +97,9 @@ class Ahead:
         with first:
             try:
                 tls.wrap_socket(first, server_hostname=place[0]).close()
-            except ssl.SSLError as error:
-                # A subclass tells of the connection's end, most likely, which may mean anything.
-                if isinstance(
-                    error, (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError, ssl.SSLWantReadError)
-                ):
-                    raise
+            except _NOT_ABOUT_TLS:
+                raise
+            except ssl.SSLError:
                 return False
         return True
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from .._pure.reasons import Reason, Status
 from .._pure.texts import harmless
+from .._pure.units import UP
 
 #: What a unit is to be found by, on one host: its user (None: the system's) and its name.
 UnitKey = tuple[t.Optional[str], str]
@@ -208,7 +209,7 @@ def read_looks(registered: object) -> dict[tuple[UnitKey, str], Look] | None:
             entry.get("started"),
             str(entry["health"]) if entry.get("health") else None,
             # Where systemd was not asked, the container itself is all that tells.
-            not isinstance(state, t.Mapping) or state.get("active_state") in ("active", "reloading", "refreshing"),
+            not isinstance(state, t.Mapping) or state.get("active_state") in UP,
         )
     return looks
 

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 
 from .reasons import Reason
 from .records import ListedContainer, is_container_id
-from .units import JobOutcome, UnitFacts
+from .units import UP, JobOutcome, UnitFacts
 
 #: Beside what a healthcheck's own settings allow, in seconds.
 _MARGIN_SECONDS = 30.0
 _NANO = 1e9
 #: No container is waited for longer than this, whatever its settings say: they come from images too.
 _LONGEST_SECONDS = 3600.0
-_STILL_ACTIVE = ("active", "reloading", "refreshing")
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ def unit_objection(unit: str, facts: UnitFacts | None, *, restarts: int = 0) -> 
         return Failure(
             Reason.RESTARTED_AGAIN, f"{unit} failed and systemd restarted it; journalctl --unit={unit} says why"
         )
-    if facts.active_state not in _STILL_ACTIVE:
+    if facts.active_state not in UP:
         why = f", result {facts.result}" if facts.result not in ("", "success") else ""
         return Failure(Reason.NOT_RUNNING, f"{unit} is {facts.active_state}{why}; journalctl --unit={unit} says why")
     return None

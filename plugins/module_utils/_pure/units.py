@@ -14,6 +14,8 @@ from dataclasses import dataclass
 #: systemd.unit(5): whatever ties a unit to another one so that stopping, or restarting, the one takes the other along.
 STOPS_ALONG = ("RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf", "PropagatesStopTo")
 TIED = ("Requires", "Requisite", "BindsTo", "PartOf", "RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf")
+#: C(ActiveState) of what runs: at work, or at work while it reads its settings again.
+UP = ("active", "reloading", "refreshing")
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9]|\A[0-9]")
 
 

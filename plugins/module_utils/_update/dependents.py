@@ -13,9 +13,8 @@ import typing as t
 from .._pure.errors import UnitError
 from .._pure.health import Failure
 from .._pure.reasons import Reason
+from .._pure.units import UP
 from .protocols import Units
-
-_UP = ("active", "reloading", "refreshing")
 
 
 class Dependents:
@@ -57,7 +56,7 @@ class Dependents:
             return {}
         try:
             facts = self._units.facts(wanted)
-            down = [one for one in wanted if one not in facts or facts[one].active_state not in _UP]
+            down = [one for one in wanted if one not in facts or facts[one].active_state not in UP]
             if not down:
                 return {}
             self._units.reset_failed([one for one in down if one in facts and facts[one].active_state == "failed"])

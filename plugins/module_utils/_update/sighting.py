@@ -17,7 +17,7 @@ from .._pure.health import Expected, Failure, placed
 from .._pure.intents import Intent, Piece
 from .._pure.interruptions import Interruption
 from .._pure.records import Snapshot
-from .._pure.units import UnitFacts
+from .._pure.units import UP, UnitFacts
 from .discover import local_names
 from .groups import Change, Member
 from .protocols import Store, Units
@@ -26,8 +26,6 @@ if t.TYPE_CHECKING:
     from datetime import datetime
 
     from .._pure.state import State
-
-_UP = ("active", "reloading", "refreshing")
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Sight:
         """Whether its unit, and those of its containers, are active."""
         units = {intent.unit, *(piece.unit for piece in intent.pieces)}
         return all(
-            one in self.facts and self.facts[one].active_state in _UP for one in units if self._is_loaded(one)
+            one in self.facts and self.facts[one].active_state in UP for one in units if self._is_loaded(one)
         ) and self._is_loaded(intent.unit)
 
     def is_gone(self, intent: Intent) -> bool:
