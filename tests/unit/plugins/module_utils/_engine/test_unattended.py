@@ -201,3 +201,26 @@ def test_only_root_may_look_after_everybody(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(os, "geteuid", lambda: 1)
     with pytest.raises(InputError, match="run as root"):
         unattended._of_whom(Settings(), "all")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look after everybody")
+@pytest.mark.parametrize(("document", "follows"), [({"follow": "plan"}, True), ({}, False)])
+def test_with_everybody_each_follows_the_last_plan_of_their_own(
+    file: pathlib.Path, monkeypatch: pytest.MonkeyPatch, document: object, follows: bool
+) -> None:
+    asked: list[Settings] = []
+
+    def note(settings: Settings, **_options: t.Any) -> Report:
+        asked.append(settings)
+        return Report((), (), (), check_mode=False)
+
+    file.write_text(json.dumps(document), encoding="utf-8")
+    monkeypatch.setattr(unattended.importlib.util, "find_spec", lambda _name: object())
+    monkeypatch.setattr(unattended, "autoupdate", note)
+    said: list[str] = []
+    assert unattended.main(["--scope=all", str(file)], said.append) == unattended.DONE
+    assert [(one.everyone, one.follow_plan, one.plan, one.repair_only) for one in asked] == [
+        (True, follows, None, False)
+    ]
+    assert unattended.main(["--repair", "--scope=all", str(file)], said.append) == unattended.DONE
+    assert (asked[1].follow_plan, asked[1].repair_only) == (False, True)
