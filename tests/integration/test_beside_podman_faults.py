@@ -143,23 +143,30 @@ def stack(host: Host) -> Iterator[None]:
 
 @pytest.mark.usefixtures("stack")
 def test_what_others_need_beside_podman(host: Host, ansible: Ansible, push: Push) -> None:
-    """A service that requires the unit, a target that does, and what is bound to that target: up before, up afterwards."""
-    old = push("it-web")
+    """A service that requires the unit, a target that does, and what is bound to that target: up before, up afterwards.
+
+    The service requires another unit too, whose new image is good: it does not suffer from that the first one's is not.
+    """
+    old, other = push("it-web"), push("it-db")
     deploy(host, "it-web", image=old.reference)
+    deploy(host, "it-db", image=other.reference)
     needs = "[Unit]\nRequires=it-web.service\nAfter=it-web.service\n"
     sleep = "[Service]\nExecStart=/usr/bin/sleep infinity\n"
     host.write(f"{_FOLDER}/{_TARGET}", needs)
-    started(host, "it-child.service", f"{needs}{sleep}")
+    started(host, "it-child.service", f"{needs}Requires=it-db.service\nAfter=it-db.service\n{sleep}")
     started(host, "it-side.service", f"[Unit]\nBindsTo={_TARGET}\nAfter={_TARGET}\n{sleep}")
     others = ("it-child.service", _TARGET, "it-side.service")
     assert {unit(host, name).active for name in others} == {"active"}
     push("it-web", version="2", kind=Kind.NO_START)
+    good = push("it-db", version="2")
 
-    assert ansible.update(host.name).failed().verdicts() == {"it-web": ("rolled_back", "job_failed")}
+    verdicts = ansible.update(host.name).failed().verdicts()
+    assert verdicts == {"it-web": ("rolled_back", "job_failed"), "it-db": ("updated", None)}
 
+    assert look(host).runs("it-db") == id_of(good)
     _are_back(host, {"it-web": old})
     assert {name: unit(host, name).active for name in others} == dict.fromkeys(others, "active")
 
-    podman(host).said(0, web="rolled back")
+    podman(host).said(0, web="rolled back", db="false")
     assert look(host).runs("it-web") == id_of(old)
     assert {name: unit(host, name).active for name in others} == dict.fromkeys(others, "inactive")

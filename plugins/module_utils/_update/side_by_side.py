@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import threading
 import typing as t
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -36,12 +38,16 @@ def move_all(
 
     C(ended) is told of every group as soon as it has been activated, from the thread that did it.
 
+    Groups whose restarts take the same unit along (a gateway that requires both) are moved one after the other: that one of
+    them cannot have it up must not be told of the other.
+
     At most as many are staged ahead. What is not activated any more because too many failed has moved no tag.
     Where this is told to end, what is being moved comes to its end, and nothing else is begun.
     """
     width = min(width, len(groups))
     ahead = threading.Semaphore(2 * width)
     leaving = threading.Event()
+    turns = _Turns(groups)
 
     def stage(group: _Group) -> Transaction:
         ahead.acquire()  # Given back when the group has been activated. # pylint: disable=consider-using-with
@@ -51,15 +57,17 @@ def move_all(
         return transaction
 
     def activate(group: _Group, transaction: Transaction) -> dict[str, Outcome]:
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.callback(ahead.release)
+            stack.enter_context(turns.turn(group))
+            if leaving.is_set():
+                return {}
             if why := failures.too_many():
                 return transaction.leave(group, Finding(Status.PENDING, Reason.MAX_FAILURES, why))
             outcomes = transaction.activate()
             ended(group, outcomes)
             failures.note(group, outcomes)
             return outcomes
-        finally:
-            ahead.release()
 
     with ThreadPoolExecutor(min(width, _PULLS)) as stagers, ThreadPoolExecutor(width) as movers:
         staging: dict[Future[Transaction], _Group] = {stagers.submit(stage, group): group for group in groups}
@@ -76,3 +84,23 @@ def move_all(
                 moved.cancel()
             ahead.release(len(groups))
             raise
+
+
+class _Turns:
+    """Lets groups that take the same unit along begin one after the other."""
+
+    def __init__(self, groups: t.Sequence[_Group]) -> None:
+        often = collections.Counter(unit for group in groups for unit in _taken_along(group))
+        self._locks = {unit: threading.Lock() for unit, times in often.items() if times > 1}
+
+    @contextlib.contextmanager
+    def turn(self, group: _Group) -> t.Iterator[None]:
+        """Wait for a group's turn, and keep it."""
+        with contextlib.ExitStack() as stack:
+            for unit in sorted(_taken_along(group) & set(self._locks)):  # In one order, so nobody waits in a circle.
+                stack.enter_context(self._locks[unit])
+            yield
+
+
+def _taken_along(group: _Group) -> set[str]:
+    return {unit for member in group for unit in member.units}

@@ -14,7 +14,7 @@ import typing as t
 import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.platforms import Platform
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.units import JobOutcome
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.units import JobOutcome, UnitLinks
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.parts import V1, V2, Recipe
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.world import Host, told
 
@@ -83,6 +83,34 @@ def test_what_was_staged_and_is_not_begun_any_more_leaves_no_name(slow: _Slow) -
     assert not [name for name in slow.tags if "@" in name]
     assert {slow.tags[f"quay.io/team/{name}:1"] for name in _NAMES} == {V1.id}
     assert {slow.running(name) for name in _NAMES} == {V1.id}
+
+
+def test_what_takes_the_same_unit_along_is_moved_one_after_the_other(slow: _Slow) -> None:
+    """A gateway that requires two of them, where one fails: it is up afterwards, and nothing is told of the other."""
+    gateway = slow.service("gateway.service")
+    both = UnitLinks(dependents=frozenset({"gateway.service"}))
+    slow.tied = {"a.service": both, "b.service": both}
+    slow.services["a.service"].fails_on = {V2.id}
+    met: list[str] = []
+
+    def stop(name: str) -> t.Callable[[], object]:
+        def note() -> None:
+            met.append(name)
+            gateway.active_state = "inactive"
+            time.sleep(0.1)
+            met.append(name)
+
+        return note
+
+    slow.stops = {f"{name}.service": stop(name) for name in ("a", "b")}
+    slow.stops["c.service"] = lambda: met.append("c")
+    assert told(slow.update(parallel=6).run()) == {
+        "a": ("rolled_back", "job_failed"),
+        **dict.fromkeys(("b", "c", "d", "e", "f"), ("updated", None)),
+    }
+    alone = [name for name in met if name != "c"]
+    assert alone in (["a", "a", "a", "a", "b", "b"], ["b", "b", "a", "a", "a", "a"])
+    assert gateway.active_state == "active"
 
 
 def test_a_run_that_is_told_to_end_does_so_and_begins_nothing_more(slow: _Slow) -> None:
