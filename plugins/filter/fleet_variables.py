@@ -18,6 +18,8 @@ description:
     sends for a question that nobody answered.
   - What cannot be meant is an error that names the variable. Texts are read as numbers, booleans and lists where such are
     wanted.
+  - The paths C(plan_file) and C(status_file) are from the folder in which Ansible was started, as those of other arguments of its
+    command line are.
 options:
   _input:
     description: The variables by their full name.
@@ -43,10 +45,11 @@ RETURN = r"""
 _value:
   description: The value of each variable but C(rollout_credentials), which is checked in shape and kept out of facts.
   type: dict
-  sample: {plan_expires: 5400, plan_file: null, rollout_hosts: all, rollout_resolver: host}
+  sample: {plan_expires: 5400, plan_file: /srv/plans/plan.json, rollout_hosts: all, rollout_resolver: host}
 """
 
 import typing as t
+from pathlib import Path
 
 from ansible.errors import AnsibleFilterError
 
@@ -55,6 +58,9 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors i
 
 #: What no fact may hold.
 _KEPT_OUT = "rollout_credentials"
+
+#: Files of the controller. A task would look for them beside the playbook, which is inside the installed collection.
+_FILES = ("plan_file", "status_file")
 
 
 def fleet_variables(given: object, playbook: object) -> dict[str, t.Any]:
@@ -65,6 +71,9 @@ def fleet_variables(given: object, playbook: object) -> dict[str, t.Any]:
         values = read_variables(PLAYBOOKS[str(playbook)], {str(key): value for key, value in given.items()})
     except InputError as error:
         raise AnsibleFilterError(f"fleet_variables: {error}") from None
+    for name in _FILES:
+        if values.get(name):
+            values[name] = str(Path(values[name]).expanduser().absolute())
     return {name: value for name, value in values.items() if name != _KEPT_OUT}
 
 

@@ -96,7 +96,9 @@ _COMMON = (
 
 #: What playbooks/plan.yml reads.
 PLAN = (
-    Variable("plan_file", "path on the controller", None, "Where the plan is written, readable by its owner only.", line),
+    Variable("plan_file", "path on the controller", None,
+             "Where the plan is written, readable by its owner only. The path is from the folder in which Ansible was started.",
+             line),
     Variable("plan_expires", "time, such as `90m` or `7d`", 86_400, "How long the plan may be used.", _duration),
     Variable("plan_artifact", "boolean", True, "Whether the plan's targets become an artifact of the job (`set_stats`).",
              boolean),
@@ -106,8 +108,8 @@ PLAN = (
 #: What playbooks/status.yml reads.
 STATUS = (
     Variable("plan_file", "path on the controller", None,
-             "The plan to judge by, an expired one too; without it, the registries are asked.", line),
-    Variable("status_file", "path on the controller", None, "Where the status is written, as JSON.", line),
+             "The plan to judge by, an expired one too; without it, the registries are asked. The path is as for `plan`.", line),
+    Variable("status_file", "path on the controller", None, "Where the status is written, as JSON; likewise.", line),
     Variable("status_fail", "boolean", True, "Whether the job fails where the fleet is not converged.", boolean),
     *_COMMON,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +76,17 @@ def test_a_status_takes_a_plan_that_has_expired_but_none_that_was_changed() -> N
     for odd in ({**made, "hosts": {}}, "{", "[]", {"schema": 2}):
         with pytest.raises(AnsibleFilterError, match=r"^fleet_status: "):
             _status(_TOLD, [], odd)
+
+
+def test_files_are_from_the_folder_in_which_ansible_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task of a playbook that is in the installed collection would look for them in there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ada")
+    read = _variables({"plan_file": "plan.json", "status_file": "~/status.json"}, "status")
+    assert (read["plan_file"], read["status_file"]) == (str(tmp_path / "plan.json"), "/home/ada/status.json")
+    assert _variables({"plan_file": "/srv/plan.json"}, "plan")["plan_file"] == "/srv/plan.json"
 
 
 def test_variables_come_without_secrets() -> None:
