@@ -21,7 +21,7 @@ options:
     default: 180
   parallel:
     description:
-      - How many groups of units are restarted side by side. The next images are pulled meanwhile, three at a time.
+      - How many groups of units are restarted side by side. The next images are pulled meanwhile, six at a time.
       - Restarts do not begin in the same moment. They are spaced by what a start takes on this host and by how many
         processors it has, because units that start all at once are all down for longer. With more than 8, they begin as
         fast as the processors can follow, and each unit is down for a bit longer.
