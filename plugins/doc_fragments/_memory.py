@@ -41,7 +41,7 @@ options:
           - At least one of O(holds[].reference) and O(holds[].unit) is needed; with both, both must match.
         type: str
       unit:
-        description: A glob over units; C(.service) may be left out.
+        description: A glob over units; C(.service) may be left out. Of a pod's member, the pod's unit or the member's own.
         type: str
       reason:
         description: Why, for whoever reads the report.

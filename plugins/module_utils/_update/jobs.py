@@ -24,6 +24,7 @@ from .protocols import Units
 
 STAYS_STOPPED = "somebody stopped it meanwhile, so it stays stopped, and its old image is the one that it will start on"
 _DOWN = ("inactive", "deactivating", "failed")
+_MOVING = ("activating", "deactivating")
 _NOTICED_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.1
 
@@ -59,8 +60,8 @@ def stopped_by_others(jobs: t.Mapping[str, JobOutcome], names: t.Iterable[str], 
             facts = units.facts(cancelled)
         except UnitError:
             break  # What is done next will tell.
-        # A start gives way before the stop has begun.
-        if all(one.active_state != "activating" for one in facts.values()) or time.monotonic() >= until:
+        # A start gives way before the stop has begun; and what fails again and again has such moments too.
+        if not any(one.active_state in _MOVING for one in facts.values()) or time.monotonic() >= until:
             return frozenset(unit for unit, one in facts.items() if one.active_state in _DOWN)
         time.sleep(_LOOK_AGAIN_SECONDS)
     return frozenset()

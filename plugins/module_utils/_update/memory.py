@@ -97,8 +97,8 @@ class Memory:
         if self.options.lift:
             for one in discovery.workloads:
                 name = name_of(one)
-                if name is not None:
-                    state = state.lifted(name, platform_of(one, discovery.snapshot), one.unit)
+                for unit in units_of(one, discovery.snapshot) if name is not None else ():
+                    state = state.lifted(t.cast("str", name), platform_of(one, discovery.snapshot), unit)
         platform, now = discovery.snapshot.host.platform, self._remembered.now()
         for bad in self.options.bad_images:
             state = state.knowing(bad.hold(platform, now))
@@ -137,7 +137,11 @@ class Memory:
             return None
         digests = {target.digest} if target.digest else set()
         platform = platform_of(workload, snapshot)
-        hold = self._state.hold_against(target.name, platform, target.id, digests, workload.unit)
+        holds = (
+            self._state.hold_against(target.name, platform, target.id, digests, unit)
+            for unit in units_of(workload, snapshot)
+        )
+        hold = min(filter(None, holds), key=lambda one: isinstance(one, ImageHold), default=None)
         if isinstance(hold, UserHold):
             return Finding(Status.HELD, Reason.USER_HOLD, f"held by a person: {hold}")
         if blocked and target.name in blocked:
@@ -156,13 +160,9 @@ class Memory:
         infra = {one.pod: one.unit_label for one in snapshot.containers if one.is_infra and one.pod}
         blocked: dict[str, UserHold] = {}
         for container in snapshot.containers:
-            unit = infra.get(container.pod) if container.pod else container.unit_label
-            for hold in holds:
-                if (
-                    unit
-                    and not container.is_infra
-                    and hold.concerns(container.image_name, snapshot.host.platform, unit)
-                ):
+            units = {container.unit_label, infra.get(container.pod) if container.pod else None} - {None}
+            for hold in holds if not container.is_infra else ():
+                if any(hold.concerns(container.image_name, snapshot.host.platform, unit) for unit in units):
                     blocked.setdefault(container.image_name, hold)
         return blocked
 
@@ -301,6 +301,12 @@ class Memory:
             write()
         except EngineError as error:
             self.warnings.append(f"{error.reason.value}: {error}")
+
+
+def units_of(workload: Workload, snapshot: Snapshot) -> tuple[str | None, ...]:
+    """The units that a hold may name: the one that restarts the container and, for a pod's member, its own."""
+    own = next((one.unit_label for one in snapshot.containers if one.id == workload.container_id), None)
+    return tuple(dict.fromkeys([workload.unit, own or workload.unit]))
 
 
 def name_of(workload: Workload) -> str | None:

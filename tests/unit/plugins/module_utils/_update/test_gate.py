@@ -249,6 +249,23 @@ def test_dependents_that_were_active_are_active_again(host: Host, fails: bool) -
     assert host.done("start") == [("child.service",)]
 
 
+def test_a_dependent_that_goes_down_while_the_unit_settles_is_started_again(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = host.service("child.service")
+    host.tied = {"app.service": UnitLinks(dependents=frozenset({"child.service"}))}
+    works = host.containers
+
+    def containers() -> t.Any:
+        if host.running("app") == V2.id and not host.done("start"):
+            child.active_state = "inactive"
+        return works()
+
+    monkeypatch.setattr(host, "containers", containers)
+    assert told(host.update().run()) == {"app": ("updated", None)}
+    assert (child.active_state, host.done("start")) == ("active", [("child.service",)])
+
+
 def test_failures_of_dependents_are_forgotten_before_the_way_back(host: Host) -> None:
     """A pod starts its members; one of them may have hit its start limit on the new image."""
     host.service("child.service").failures = 1

@@ -176,6 +176,20 @@ def test_lifting_ends_a_persons_hold_unless_the_same_task_gives_it(host: Host) -
     assert told(host.update(lift=True).run()) == {"app": ("updated", None)}
 
 
+@pytest.mark.parametrize("unit", ["pod", "member.service", "memb*"])
+def test_a_pods_member_is_held_by_the_pods_unit_or_its_own(unit: str) -> None:
+    host = Host()
+    host.has(V1, APP)
+    host.service("pod.service", Recipe("member", APP), pod=True)
+    host.service("two.service", Recipe("two", APP))
+    host.registry.publish(V2)
+    hold = UserHold.parse(unit=unit)
+    assert told(host.update(holds=(hold,)).run()) == dict.fromkeys(("member", "two"), ("held", "user_hold"))
+    assert told(host.update(only=["container:two"]).run()) == {"two": ("held", "user_hold")}
+    assert told(host.update(lift=True).run()) == dict.fromkeys(("member", "two"), ("updated", None))
+    assert host.memory.state.holds == ()
+
+
 def test_a_held_unit_holds_the_tag_for_whoever_shares_it(host: Host) -> None:
     """The tag would move, and the held unit would meet the new image at its next start."""
     _well(host)

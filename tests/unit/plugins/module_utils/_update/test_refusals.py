@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.health import GateOptions
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.units import UnitFacts, UnitLinks
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._update import jobs
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.gate import Gate
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.restart import Condition, Restarting
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._update.parts import APP, V1, V2, Recipe
@@ -50,7 +52,7 @@ def test_a_second_unit_that_systemd_refuses_to_restart_takes_the_first_back(host
     assert [one.id for one in host.memory.state.holds] == [V2.id]  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("states", [["inactive"], ["deactivating"], ["activating", "activating", "failed"]])
+@pytest.mark.parametrize("states", [["inactive"], ["activating", "deactivating", "failed"], ["deactivating"] * 9])
 def test_a_unit_that_somebody_stops_meanwhile_stays_stopped(
     host: Host, monkeypatch: pytest.MonkeyPatch, states: list[str]
 ) -> None:
@@ -64,6 +66,7 @@ def test_a_unit_that_somebody_stops_meanwhile_stays_stopped(
         return {unit: replace(one, active_state=next(looks)) for unit, one in works(units).items()}
 
     monkeypatch.setattr(host, "facts", facts)
+    monkeypatch.setattr(jobs, "_NOTICED_SECONDS", 0.5)
     report = host.update().run()
     assert told(report) == {"app": ("failed", "job_failed")}
     assert "stays stopped" in str(row(report, "app").finding.error)
@@ -83,6 +86,23 @@ def test_if_somebody_has_started_it_again_by_then_it_is_put_back(host: Host, mon
     monkeypatch.setattr(host, "facts", facts)
     assert told(host.update().run()) == {"app": ("rolled_back", "job_failed")}
     assert (host.running("app"), host.tags[APP]) == (V1.id, V1.id)
+
+
+def test_what_fails_again_and_again_is_put_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two tries it looks as if somebody stopped it."""
+    host.services[UNIT].stopped_on = {V2.id}
+    monkeypatch.setattr(jobs, "_NOTICED_SECONDS", 0.3)
+    works, looks = host.facts, itertools.count()
+
+    def facts(units: t.Collection[str]) -> dict[str, UnitFacts]:
+        if host.running("app") == V1.id:
+            return works(units)
+        state = ("deactivating", "activating")[min(1, next(looks))]
+        return {unit: replace(one, active_state=state) for unit, one in works(units).items()}
+
+    monkeypatch.setattr(host, "facts", facts)
+    assert told(host.update().run()) == {"app": ("rolled_back", "job_failed")}
+    assert host.running("app") == V1.id
 
 
 @pytest.mark.parametrize(("other_fails", "held"), [(False, []), (True, [V2.id])])
