@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import ansible_runner
-import yaml
 from harness import COLLECTION, ROOT
 from lablib.host import Host
 from lablib.lab import Lab
@@ -97,18 +96,3 @@ def test_a_workflow_of_jobs(lab: Lab, host: Host, push: Push, tmp_path: Path) ->
     _ended, artifacts = jobs.run(playbook="rollback.yml", extravars=given)
     assert artifacts["rollout_report"]["summary"] == {"rolled_back": 1}
     assert look(host).runs("it-web") == id_of(old)
-
-
-def test_the_settings_name_what_is_there(distro: str) -> None:
-    assert distro
-    told = yaml.safe_load((_PROJECT / "controller.yml").read_text(encoding="utf-8"))
-    names = {template["name"] for template in told["controller_templates"]}
-    for template in told["controller_templates"]:
-        assert (ROOT / template["playbook"]).is_file()
-        assert (
-            template["survey_spec"].split("'")[3].removeprefix("surveys/").removesuffix(".json") in template["playbook"]
-        )
-    for module in told["controller_settings"]["settings"]["AD_HOC_COMMANDS"]:
-        assert (ROOT / "plugins" / "modules" / f"{module.rpartition('.')[2]}.py").is_file()
-    for node in told["controller_workflows"][0]["simplified_workflow_nodes"]:
-        assert node.get("unified_job_template") in {*names, None}
