@@ -5,16 +5,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
-from pathlib import Path
-
-import checkout
+from commands import CommandError, ansible
 from testbed import BenchError, Testbed
-
-_LONGEST_SECONDS = 300
 
 
 class AnsibleTask:
@@ -22,14 +14,6 @@ class AnsibleTask:
 
     def __init__(self, bed: Testbed) -> None:
         self._bed = bed
-        self._ansible = Path(sys.executable).parent / "ansible"
-        if not self._ansible.exists():
-            raise BenchError(
-                f"no ansible beside {sys.executable}; «make bench» runs this in an environment that has it"
-            )
-        link = checkout.ROOT / ".collections"
-        if not link.exists():
-            raise BenchError(f"{link} is missing; «make collections» makes it")
 
     def ping(self) -> float:
         """Seconds of `ansible.builtin.ping`."""
@@ -46,24 +30,11 @@ class AnsibleTask:
         return self._timed("podfleet.autoupdate.image_autoupdate", expect=f" {count} current")
 
     def _timed(self, module: str, *options: str, expect: str) -> float:
-        command = [str(self._ansible), self._bed.host.name, "-i", str(self._bed.lab.inventory), "-m", module, *options]
-        env = {
-            **os.environ,
-            "ANSIBLE_CONFIG": str(checkout.ROOT / "ansible.cfg"),
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
-        }
-        begin = time.monotonic()
-        ended = subprocess.run(
-            command,
-            cwd=checkout.ROOT,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_LONGEST_SECONDS,
-            check=False,
-        )
-        seconds = time.monotonic() - begin
-        if ended.returncode != 0 or expect not in ended.stdout:
-            raise BenchError(f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")
-        return seconds
+        words = [self._bed.host.name, "-i", str(self._bed.lab.inventory), "-m", module, *options]
+        try:
+            ended = ansible("ansible", *words)
+        except CommandError as problem:
+            raise BenchError(str(problem)) from None
+        if expect not in ended.output:
+            raise BenchError(f"ansible {' '.join(words)} does not tell {expect!r}:\n{ended.output}")
+        return ended.seconds

@@ -24,7 +24,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
-import checkout
+import checkout  # noqa: F401 (makes the lab importable)
+from commands import CommandError, ansible
 from contenders import kind
 from lablib import packages, units
 from lablib.errors import LabError
@@ -93,34 +94,15 @@ class Fleet:
 
     def _timed(self, series: Series, program: str, *words: str) -> str:
         mark = self.registry.mark()
-        command = [str(Path(sys.executable).parent / program), *words, f"-i{self.inventory}", f"-f{len(self.hosts)}"]
-        env = {
-            **os.environ,
-            "ANSIBLE_CONFIG": str(checkout.ROOT / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(checkout.ROOT / ".collections"),
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
-            "ANSIBLE_NOCOLOR": "1",
-        }
-        begin = time.monotonic()
-        ended = subprocess.run(
-            command,
-            cwd=checkout.ROOT,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_LONGEST_SECONDS,
-            check=False,
-        )
-        series.seconds.append(time.monotonic() - begin)
-        if ended.returncode != 0:
-            raise BenchError(
-                f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stdout[-3000:]}{ended.stderr}"
-            )
+        try:
+            ended = ansible(program, *words, f"-i{self.inventory}", f"-f{len(self.hosts)}")
+        except CommandError as problem:
+            raise BenchError(str(problem)) from None
+        series.seconds.append(ended.seconds)
         series.requests.append(
             dict(collections.Counter(kind(one.method, one.path) for one in self.registry.requests(mark)))
         )
-        return ended.stdout
+        return ended.output
 
 
 @contextlib.contextmanager

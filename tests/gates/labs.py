@@ -26,6 +26,9 @@ INTEGRATION_HOSTS = 2
 #: Of each distribution, for the tests that need several hosts at once. They come after those of the others.
 FLEET_HOSTS = 3
 FLEET_TESTS = "test_rollout*.py"
+#: What `make bench` runs, in this order; fleet needs three hosts of each distribution.
+BENCHES = ("bench", "images", "fleet", "fleet_scale")
+_BENCHES_WITHOUT_LAB = ("fleet_scale",)
 #: So many failures among hundreds of tests may be the machine's; more are not tried again.
 _MOST_TRIED_AGAIN = 3
 _SCENARIOS = places.ROOT / "extensions" / "molecule"
@@ -128,16 +131,34 @@ def _molecule(log: Log) -> None:
 
 
 def _bench(log: Log) -> None:
-    scripts = [places.ROOT / "tests" / "bench" / name for name in ("bench.py", "images.py")]
-    for script in scripts:
+    for script, options in benches(os.environ.get("PODFLEET_BENCH", "")):
         if not script.exists():
             raise GateError(f"tests/bench/{script.name} is missing")
-    binaries, env = _room_on_the_lab(venvs.INTEGRATION, log)
-    # Options for the first of them, which is then the only one: «PODFLEET_BENCH=--growth make bench».
-    options = shlex.split(os.environ.get("PODFLEET_BENCH", ""))
-    log.run([binaries / "python", scripts[0], *options], env=env)
-    if not options:
-        log.run([binaries / "python", scripts[1]], env=env)
+        # What needs no lab waits for none.
+        binaries, env = _bench_room(log, lab=script.stem not in _BENCHES_WITHOUT_LAB)
+        log.run([binaries / "python", script, *options], env=env)
+
+
+def benches(chosen: str) -> list[tuple[Path, list[str]]]:
+    """The scripts to run, each with its options: all of them, or the one that C(PODFLEET_BENCH) names first.
+
+    Options alone are those of C(bench): C(--growth) is C(bench --growth).
+    """
+    folder = places.ROOT / "tests" / "bench"
+    words = shlex.split(chosen)
+    if not words:
+        return [(folder / f"{name}.py", []) for name in BENCHES]
+    name, options = ("bench", words) if words[0].startswith("-") else (words[0], words[1:])
+    if name not in BENCHES:
+        raise GateError(f"PODFLEET_BENCH: {name} is none of {', '.join(BENCHES)}")
+    return [(folder / f"{name}.py", options)]
+
+
+def _bench_room(log: Log, *, lab: bool) -> tuple[Path, dict[str, str]]:
+    if lab:
+        return _room_on_the_lab(venvs.INTEGRATION, log, FLEET_HOSTS)
+    trees.link()
+    return venvs.tool(venvs.INTEGRATION, log)
 
 
 def _room_on_the_lab(room: venvs.Room, log: Log, hosts: int = 1) -> tuple[Path, dict[str, str]]:

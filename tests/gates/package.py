@@ -1,7 +1,7 @@
 # Copyright: Contributors to the podfleet.autoupdate collection
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The build gate: the tarball as Galaxy would take it, and as a user would install it."""
+"""The build gate: the tarball as Galaxy would take it and as a user would install it; execution environments with it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import subprocess
+import typing as t
 from pathlib import Path
 
 import places
@@ -25,6 +26,14 @@ RUN_ANSIBLE_TEST = False
 LOG_LEVEL_MAIN = INFO
 """
 _MISSED_PLAYBOOK = re.compile(rf"Failed to find {places.NAMESPACE}\.{places.COLLECTION}\.(\w+) playbook\.$")
+#: What anybody may build an image from, and which of what builder writes says what it took from the definition.
+_DEFINITIONS: t.Mapping[str, t.Mapping[str, str]] = {
+    "meta/execution-environment.yml": {"requirements.txt": "requests>="},
+    "extensions/awx/execution-environment.yml": {
+        "requirements.yml": f"{places.NAMESPACE}.{places.COLLECTION}",
+        "bindep.txt": "openssh-clients",
+    },
+}
 _DOCUMENTED = (
     "modules",
     "lookup",
@@ -40,7 +49,7 @@ _DOCUMENTED = (
 
 
 def lanes() -> list[Lane]:
-    return [Lane("tarball", _tarball)]
+    return [Lane("tarball", _tarball), Lane("execution environments", _execution_environments)]
 
 
 def _tarball(log: Log) -> None:
@@ -56,6 +65,27 @@ def _tarball(log: Log) -> None:
         (tarball,) = places.BUILD.glob("*.tar.gz")
         _import(tarball, binaries, env, log)
         _install_and_read(tarball, binaries, env, log)
+
+
+def _execution_environments(log: Log) -> None:
+    """What ansible-builder makes of the definitions, and what it finds that the collection needs; no image is built."""
+    binaries, env = venvs.tool(venvs.BUILDER, log)
+    with locked("execution-environments", log):
+        copied = trees.copy("execution-environments")
+        for definition, wanted in _DEFINITIONS.items():
+            context = copied / "build" / "context"
+            log.run([binaries / "ansible-builder", "create", "-f", definition, "-c", context], cwd=copied, env=env)
+            for name, text in wanted.items():
+                if text not in (context / "_build" / name).read_text(encoding="utf-8"):
+                    raise GateError(f"{definition}: {text} does not come into {name}")
+            shutil.rmtree(context)
+        found = copied / "build" / "found.txt"
+        above = trees.collections_path(copied)
+        log.run([binaries / "ansible-builder", "introspect", above, f"--write-pip={found}"], cwd=copied, env=env)
+        needed = [line.split("#")[0].strip() for line in found.read_text(encoding="utf-8").splitlines()]
+        # dbus-python is needed on managed hosts, and would need a compiler here.
+        if not needed or any(re.match(r"[\w-]+", one, re.ASCII) and not one.startswith("requests>=") for one in needed):
+            raise GateError(f"an execution environment would have {', '.join(needed) or 'nothing'} of the collection")
 
 
 def _import(tarball: Path, binaries: Path, env: dict[str, str], log: Log) -> None:

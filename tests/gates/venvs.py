@@ -57,6 +57,7 @@ ANSIBLE = Room("ansible", (*interpreters.TOOL_VERSIONS, "3.11", "3.10"), ("ansib
 INTEGRATION = Room(
     "integration", interpreters.TOOL_VERSIONS, ("ansible-core", "ansible-runner", "pytest-xdist", *_PYTEST)
 )
+BUILDER = Room("builder", interpreters.TOOL_VERSIONS, ("ansible-builder",))
 MOLECULE = Room("molecule", interpreters.TOOL_VERSIONS, ("ansible-core", "molecule"))
 
 
@@ -75,7 +76,7 @@ def core_room(version: str) -> Room:
     )
 
 
-ROOMS: t.Mapping[str, Room] = {room.name: room for room in (TOOLS, ANSIBLE, INTEGRATION, MOLECULE)}
+ROOMS: t.Mapping[str, Room] = {room.name: room for room in (TOOLS, ANSIBLE, INTEGRATION, BUILDER, MOLECULE)}
 
 
 def ensure(room: Room, log: Log) -> Path:

@@ -121,3 +121,14 @@ def test_every_integration_test_is_in_one_lane() -> None:
     halves = [files[number :: labs.INTEGRATION_HOSTS] for number in range(labs.INTEGRATION_HOSTS)]
     assert sorted(path for half in halves for path in half) == files
     assert len(labs.integration_lanes()) == labs.INTEGRATION_HOSTS * len(labs.DISTRIBUTIONS) + 1
+
+
+def test_every_bench_can_be_chosen() -> None:
+    folder = places.ROOT / "tests" / "bench"
+    every = [script for script, _options in labs.benches("")]
+    assert every == [folder / f"{name}.py" for name in labs.BENCHES]
+    assert all("argparse.ArgumentParser(" in script.read_text(encoding="utf-8") for script in every)
+    assert labs.benches("--growth") == [(folder / "bench.py", ["--growth"])]
+    assert labs.benches("fleet_scale --hosts 100") == [(folder / "fleet_scale.py", ["--hosts", "100"])]
+    with pytest.raises(running.GateError, match="none of bench, images"):
+        labs.benches("growth")
