@@ -33,14 +33,6 @@ options:
       - That takes two or three C(GET) requests, of which one or two count against a pull limit. Without it, the answer is
         the digest of what the tag names, be it an image or an index.
     type: str
-  credentials:
-    description:
-      - Credentials that are used before those of any file.
-      - Each entry has C(registry) (a host with an optional port, to which a namespace or repository may be added) and
-        C(username) with C(password), or C(identity_token).
-    type: list
-    elements: dict
-    default: []
   username:
     description:
       - The user name for the registries of all references, with O(password). A short form of O(credentials).
@@ -49,27 +41,8 @@ options:
     description:
       - The password or access token for O(username).
     type: str
-  authfile:
-    description:
-      - Path, on the controller, of a file with credentials as C(podman login) or C(docker login) writes it.
-      - Without it, E(REGISTRY_AUTH_FILE), E(DOCKER_CONFIG) and then the default files of podman and Docker are looked at.
-        Credential helpers are run.
-    type: path
-  validate_certs:
-    description:
-      - Whether certificates of registries are verified.
-      - With V(false), a registry is also asked in plain HTTP where HTTPS is not answered.
-    type: bool
-    default: true
-  ca_path:
-    description:
-      - Path, on the controller, of a file with CA certificates to trust beside those of the system and of C(certs.d).
-    type: path
-  timeout:
-    description:
-      - How many seconds one request may take.
-    type: int
-    default: 30
+extends_documentation_fragment:
+  - podfleet.autoupdate._lookup_access
 requirements:
   - requests for the controller's Python
 notes:
@@ -107,21 +80,18 @@ _raw:
 import typing as t
 
 from ansible.errors import AnsibleLookupError
-from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible.arguments import credential_entry
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.remote_digests import remote_digests
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.settings import Access
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.credentials import Credential
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import (
-    EngineError,
-    InputError,
-    MissingLibraryError,
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible.lookups import (
+    REFUSALS,
+    Option,
+    access,
+    in_words,
 )
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.remote_digests import remote_digests
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.credentials import Credential
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import EngineError, InputError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.references import Reference
-
-_Option = t.Callable[[str], t.Any]
 
 
 class LookupModule(LookupBase):
@@ -130,14 +100,13 @@ class LookupModule(LookupBase):
     def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[str]:
         # Ansible's own methods have no types.
         t.cast("t.Any", self).set_options(var_options=variables, direct=kwargs)
-        option: _Option = t.cast("t.Any", self).get_option
+        option: Option = t.cast("t.Any", self).get_option
         names = [_text(term) for term in terms]
         try:
-            answers = remote_digests(names, option("platform"), _access(option, names), option("timeout"))
-        except InputError as error:
-            raise AnsibleLookupError(f"image_digest: {error}") from None
-        except MissingLibraryError as error:
-            raise AnsibleLookupError(f"image_digest: {missing_required_lib(error.library)}") from None
+            settings = access(option, fallback=_one_for_all(option, names))
+            answers = remote_digests(names, option("platform"), settings, option("timeout"))
+        except REFUSALS as error:
+            raise AnsibleLookupError(f"image_digest: {in_words(error)}") from None
         failures = [(name, one) for name, one in zip(names, answers) if isinstance(one, EngineError)]
         if failures:
             told = "; ".join(f"{name}: {error} ({error.reason.value})" for name, error in failures)
@@ -145,20 +114,14 @@ class LookupModule(LookupBase):
         return [one for one in answers if isinstance(one, str)]
 
 
-def _access(option: _Option, names: t.Sequence[str]) -> Access:
-    credentials = dict(credential_entry(one) for one in option("credentials"))
+def _one_for_all(option: Option, names: t.Sequence[str]) -> dict[str, Credential]:
+    """The options username and password, for the registries of all references."""
     username, password = option("username"), option("password")
     if (username is None) != (password is None):
         raise InputError("username and password are required together")
-    if username is not None:
-        for registry in filter(None, map(_registry, names)):
-            credentials.setdefault(registry, Credential(username, password))
-    return Access(
-        credentials=credentials,
-        authfile=option("authfile"),
-        validate_certs=None if option("validate_certs") else False,
-        ca_path=option("ca_path"),
-    )
+    if username is None:
+        return {}
+    return {registry: Credential(username, password) for registry in filter(None, map(_registry, names))}
 
 
 def _text(term: object) -> str:

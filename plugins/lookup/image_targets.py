@@ -23,35 +23,12 @@ options:
     type: list
     elements: dict
     required: true
-  credentials:
-    description:
-      - Credentials that are used before those of any file, as the modules' C(credentials).
-    type: list
-    elements: dict
-    default: []
-  authfile:
-    description:
-      - Path, on the controller, of a file with credentials as C(podman login) or C(docker login) writes it.
-    type: path
-  validate_certs:
-    description:
-      - Whether certificates of registries are verified.
-      - With V(false), a registry is also asked in plain HTTP where HTTPS is not answered.
-    type: bool
-    default: true
-  ca_path:
-    description:
-      - Path, on the controller, of a file with CA certificates to trust beside those of the system and of C(certs.d).
-    type: path
-  timeout:
-    description:
-      - How many seconds one request may take.
-    type: int
-    default: 30
   request_budget:
     description:
       - How many manifests one registry may be asked for with C(GET) requests, which count against a pull limit.
     type: int
+extends_documentation_fragment:
+  - podfleet.autoupdate._lookup_access
 requirements:
   - requests for the controller's Python
 seealso:
@@ -102,16 +79,15 @@ _raw:
 import typing as t
 
 from ansible.errors import AnsibleLookupError
-from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible.arguments import credential_entry
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.remote_targets import Asked, remote_targets
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.settings import Access
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import (
-    InputError,
-    MissingLibraryError,
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._ansible.lookups import (
+    REFUSALS,
+    Option,
+    access,
+    in_words,
 )
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._engine.remote_targets import Asked, remote_targets
 
 
 class LookupModule(LookupBase):
@@ -120,20 +96,12 @@ class LookupModule(LookupBase):
     def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[dict[str, t.Any]]:
         # Ansible's own methods have no types.
         t.cast("t.Any", self).set_options(var_options=variables, direct=kwargs)
-        option: t.Callable[[str], t.Any] = t.cast("t.Any", self).get_option
+        option: Option = t.cast("t.Any", self).get_option
         try:
-            access = Access(
-                credentials=dict(credential_entry(one) for one in option("credentials")),
-                authfile=option("authfile"),
-                validate_certs=None if option("validate_certs") else False,
-                ca_path=option("ca_path"),
-                request_budget=option("request_budget"),
-            )
-            return [{"item": term, **remote_targets(_call(term), access, option("timeout"))} for term in terms]
-        except InputError as error:
-            raise AnsibleLookupError(f"image_targets: {error}") from None
-        except MissingLibraryError as error:
-            raise AnsibleLookupError(f"image_targets: {missing_required_lib(error.library)}") from None
+            settings = access(option, request_budget=option("request_budget"))
+            return [{"item": term, **remote_targets(_call(term), settings, option("timeout"))} for term in terms]
+        except REFUSALS as error:
+            raise AnsibleLookupError(f"image_targets: {in_words(error)}") from None
 
 
 def _call(term: object) -> Asked:

@@ -13,7 +13,6 @@ import typing as t
 from .._engine import scopes
 from .._engine.settings import Access, Settings
 from .._pure.credentials import TOKEN_USER, Credential
-from .._pure.errors import InputError
 from .._pure.holds import BadImage, UserHold
 from .._pure.policies import Policy
 from .._pure.reasons import Status
@@ -141,23 +140,6 @@ def credential(entry: t.Mapping[str, t.Any]) -> Credential:
     token = entry.get("identity_token")
     username = entry.get("username") or (TOKEN_USER if token else "")
     return Credential(username, entry.get("password") or "", token or None)
-
-
-def credential_entry(entry: object) -> tuple[str, Credential]:
-    """One entry of a lookup's option C(credentials), of which Ansible checks no more than that it is in a list.
-
-    Raises:
-        InputError: It cannot be meant.
-    """
-    if not isinstance(entry, dict) or not all(value is None or isinstance(value, str) for value in entry.values()):
-        raise InputError("credentials: each entry is a dictionary of texts")
-    unknown = set(entry) - {"registry", "username", "password", "identity_token"}
-    if unknown:
-        raise InputError(f"credentials: an entry has no {sorted(unknown)[0]}")
-    given = credential(entry)
-    if not entry.get("registry") or bool(given.password) == bool(given.identity_token) or not given.username:
-        raise InputError("credentials: an entry needs a registry, and a username with a password or an identity_token")
-    return entry["registry"], given
 
 
 def access(params: t.Mapping[str, t.Any]) -> Access:

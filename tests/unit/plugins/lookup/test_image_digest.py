@@ -13,13 +13,12 @@ import pytest
 
 pytest.importorskip("ansible")
 
-import yaml
-from ansible import constants
 from ansible.errors import AnsibleLookupError
 
 from ansible_collections.podfleet.autoupdate.plugins.lookup import image_digest
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.credentials import Credential
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.manifests import digest_of
+from ansible_collections.podfleet.autoupdate.tests.unit.plugins.lookup.loading import loaded
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._edges.servers import (
     DIGEST,
     MANIFEST,
@@ -31,7 +30,6 @@ from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._ed
     manifest,
 )
 
-_NAME = "podfleet.autoupdate.image_digest"
 _SECRET = "tr0ub4dor"
 _INDEX = index_of(("linux/arm64", "sha256:" + "0f" * 32), ("linux/amd64", DIGEST))
 
@@ -43,13 +41,7 @@ def no_files(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _look_up(*terms: t.Any, **options: t.Any) -> list[str]:
-    # What Ansible's loader does; the loader itself would take over all imports of collections in this process.
-    constants.config.initialize_plugin_configuration_definitions(
-        "lookup", _NAME, yaml.safe_load(image_digest.DOCUMENTATION)["options"]
-    )
-    plugin = image_digest.LookupModule()
-    plugin._load_name = _NAME
-    return plugin.run(list(terms), {}, **{"validate_certs": False, **options})
+    return loaded(image_digest).run(list(terms), {}, **{"validate_certs": False, **options})
 
 
 def _image(platform: str) -> tuple[bytes, bytes]:

@@ -13,12 +13,11 @@ import pytest
 
 pytest.importorskip("ansible")
 
-import yaml
-from ansible import constants
 from ansible.errors import AnsibleLookupError
 
 from ansible_collections.podfleet.autoupdate.plugins.lookup import image_targets
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.manifests import digest_of
+from ansible_collections.podfleet.autoupdate.tests.unit.plugins.lookup.loading import loaded
 from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._edges.servers import (
     DIGEST,
     MANIFEST,
@@ -30,8 +29,6 @@ from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._ed
     manifest,
 )
 
-_NAME = "podfleet.autoupdate.image_targets"
-
 
 @pytest.fixture(autouse=True)
 def no_files(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,13 +37,7 @@ def no_files(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _look_up(*terms: t.Any, **options: t.Any) -> list[dict[str, t.Any]]:
-    # What Ansible's loader does; the loader itself would take over all imports of collections in this process.
-    constants.config.initialize_plugin_configuration_definitions(
-        "lookup", _NAME, yaml.safe_load(image_targets.DOCUMENTATION)["options"]
-    )
-    plugin = image_targets.LookupModule()
-    plugin._load_name = _NAME
-    return plugin.run(list(terms), {}, **{"validate_certs": False, **options})
+    return loaded(image_targets).run(list(terms), {}, **{"validate_certs": False, **options})
 
 
 def _call(*names: str, **known: t.Any) -> dict[str, t.Any]:
