@@ -262,7 +262,6 @@ def main() -> t.NoReturn:
             platform=params["platform"],
             registry_parallel=params["registry_parallel"],
             timeout=params["registry_timeout"],
-            budget=params["request_budget"],
             access=arguments.access(params),
         )
         return digests(settings).to_result(fail_on=params["fail_on"])

@@ -94,8 +94,8 @@ def test_what_systemd_refuses_beside_podman(host: Host, ansible: Ansible, push: 
     result = ansible.update(host.name).failed()
 
     assert result.verdicts() == {
-        "it-masked": ("failed", "unit_mismatch"),
-        "it-gone": ("failed", "unit_mismatch"),
+        "it-masked": ("failed", "unit_not_loaded"),
+        "it-gone": ("failed", "unit_not_loaded"),
         "it-refused": ("failed", "job_failed"),
     }
     assert not result.changed

@@ -15,12 +15,11 @@ from .._edges.credentials import CredentialFiles
 from .._edges.podman_images import PodmanImages
 from .._images.compare import Compared, compare
 from .._pure.comparisons import Comparison
-from .._pure.errors import InputError
 from .._pure.platforms import Platform
 from .._pure.reasons import ImageStatus
 from .._pure.records import HostFacts
 from .._pure.texts import printable
-from .joining import import_ahead
+from .joining import import_ahead, registry_client
 from .settings import (
     LONGEST_TIMEOUT,
     REGISTRY_SECONDS,
@@ -39,13 +38,12 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class DigestSettings:
-    """What a caller may ask. C(timeout) bounds each request in seconds; C(budget) the manifests of one registry."""
+    """What a caller may ask. C(timeout) bounds each request in seconds."""
 
     names: tuple[str, ...]
     platform: str | None = None
     registry_parallel: int = REGISTRY_WIDTH
     timeout: float = REGISTRY_SECONDS
-    budget: int | None = None
     access: Access = field(default_factory=Access)
 
 
@@ -114,13 +112,7 @@ def digests(settings: DigestSettings) -> DigestReport:
 
 def _connect(settings: DigestSettings, files: CredentialFiles) -> t.Callable[[HostFacts, int], Registry]:
     def connect(host: HostFacts, width: int) -> Registry:
-        from .._edges.registry import RegistryClient  # noqa: PLC0415 (only where a registry is asked)
-        from .._edges.transport import TlsOptions  # noqa: PLC0415
-
-        tls = TlsOptions(settings.access.validate_certs, settings.access.ca_path)
-        return RegistryClient(
-            host.registries, files, tls, timeout=settings.timeout, width=width, budget=settings.budget
-        )
+        return registry_client(settings.access, files, host.registries, width, timeout=settings.timeout)
 
     return connect
 
@@ -128,8 +120,6 @@ def _connect(settings: DigestSettings, files: CredentialFiles) -> t.Callable[[Ho
 def _must_be_usable(settings: DigestSettings) -> None:
     must_be_in_range("registry_parallel", settings.registry_parallel, WIDEST)
     must_be_in_range("registry_timeout", settings.timeout, LONGEST_TIMEOUT)
-    if settings.budget is not None and settings.budget < 0:
-        raise InputError(f"request_budget must not be negative, but is {settings.budget}")
     must_be_reachable(settings.access)
 
 

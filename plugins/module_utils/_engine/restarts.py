@@ -67,11 +67,13 @@ def checked_names(unit_names: t.Sequence[str]) -> list[str]:
         InputError: One is not the name of a service that can be started.
     """
     if len(unit_names) > _MOST_UNITS:
-        raise InputError(f"name holds more than {_MOST_UNITS} units")
+        raise InputError(f"name holds more than {_MOST_UNITS} units; restart them in several tasks")
     whole = [one if one.endswith(".service") else f"{one}.service" for one in unit_names]
     for given, name in zip(unit_names, whole):
         if not is_service_name(name):
-            raise InputError(f"name: {given[:80]!r} is not the name of a service that can be restarted")
+            raise InputError(
+                f"name: {given[:80]!r} is not the name of a service that can be restarted; write for example web.service"
+            )
     return list(dict.fromkeys(whole))
 
 

@@ -131,8 +131,10 @@ def _run(flow: SetupFlow, units: t.Sequence[Rendered], settings: SetupSettings) 
 def _version(podman: str) -> Version:
     try:
         answer = process.run([podman, "--version"], timeout=_VERSION_SECONDS)
-    except (process.ProcessTimeoutError, OSError):
-        raise InputError("podman --version did not end; nothing was changed") from None
+    except process.ProcessTimeoutError:
+        raise InputError(f"podman --version did not end within {_VERSION_SECONDS:.0f} s; nothing was changed") from None
+    except OSError as error:
+        raise InputError(f"podman cannot be run: {error.strerror}; nothing was changed") from None
     version = parse_version(answer.output) if answer.code == 0 else None
     if version is None:
         raise InputError(f"podman --version failed with exit code {answer.code}; nothing was changed")

@@ -96,7 +96,7 @@ def unit_objection(
     state = facts.get(unit)
     if state is None or state.load_state != "loaded":
         loaded = state.load_state if state else "not loaded"
-        return Finding(Status.FAILED, Reason.UNIT_MISMATCH, f"systemd says that {unit} is {loaded}")
+        return Finding(Status.FAILED, Reason.UNIT_NOT_LOADED, f"systemd says that {unit} is {loaded}")
     if state.changing:
         return Finding(Status.PENDING, Reason.JOB_RUNNING, f"{unit} is {state.active_state}")
     if state.active_state != "active":

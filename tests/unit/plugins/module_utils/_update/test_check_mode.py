@@ -99,9 +99,9 @@ _OBJECTIONS = [
     Objection("it stops", {"active_state": "deactivating"}, "pending", "job_running"),
     Objection("it has failed", {"active_state": "failed"}, "failed", "not_running"),
     Objection("it was stopped", {"active_state": "inactive"}, "failed", "not_running"),
-    Objection("its file is gone", {"load_state": "not-found"}, "failed", "unit_mismatch"),
-    Objection("its file is bad", {"load_state": "bad-setting"}, "failed", "unit_mismatch"),
-    Objection("it is masked", {"load_state": "masked"}, "failed", "unit_mismatch"),
+    Objection("its file is gone", {"load_state": "not-found"}, "failed", "unit_not_loaded"),
+    Objection("its file is bad", {"load_state": "bad-setting"}, "failed", "unit_not_loaded"),
+    Objection("it is masked", {"load_state": "masked"}, "failed", "unit_not_loaded"),
 ]
 
 
@@ -119,7 +119,7 @@ def test_a_unit_that_cannot_be_restarted_now_is_left_alone_in_both(host: Host, c
 
 def test_a_unit_that_systemd_does_not_know_is_left_alone(host: Host) -> None:
     del host.services["app.service"]
-    assert told(host.update().check())["app"] == ("failed", "unit_mismatch")
+    assert told(host.update().check())["app"] == ("failed", "unit_not_loaded")
 
 
 def test_a_unit_that_systemd_says_is_not_the_owner_is_left_alone(host: Host) -> None:
