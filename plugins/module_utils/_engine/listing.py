@@ -34,6 +34,8 @@ _WORKLOAD = {
     "pinned": bool,
     "reason": Maybe(_REASON),
     "error": Maybe(str),
+    "started": Maybe(str),
+    "health": Maybe(str),
     "running": {**_CONTENT, "digests": ListOf(str), "platform": Maybe(str)},
     "unit_state": Maybe({"load_state": str, "active_state": str, "sub_state": str, "job_running": bool}),
     "warnings": ListOf(_REASON),
