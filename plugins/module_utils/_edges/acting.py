@@ -44,8 +44,11 @@ _REASONS = {one.value: one for one in Reason}
 Body = t.Callable[[], dict[str, t.Any]]
 
 
-class NoAnswerError(OSError):
+class NoAnswerError(EngineError):
     """The process that acts for a user was stopped, was killed, took too long, or said nothing that can be read."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Reason.NO_ANSWER)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def run_as(account: Account, body: Body) -> dict[str, t.Any]:
 
     Raises:
         InputError, EngineError, MissingLibraryError: What the body raised.
-        OSError: The process ended without an answer.
+        NoAnswerError: The process ended without an answer.
+        OSError: The body met a defect of ours; the message says where.
     """
     if account.uid == os.geteuid():
         return body()

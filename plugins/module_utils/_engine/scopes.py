@@ -51,8 +51,8 @@ def within(user: str | None, body: t.Callable[[], dict[str, t.Any]]) -> dict[str
     """Run a whole run as the user that L(user_of) named: root hands it to one child process.
 
     Raises:
-        InputError, EngineError, MissingLibraryError: What the body raised.
-        OSError: The process ended without an answer.
+        InputError, EngineError, MissingLibraryError: What the body raised; the process ended without an answer.
+        OSError: The body met a defect of ours; the message says where.
     """
     if user is None:
         return body()

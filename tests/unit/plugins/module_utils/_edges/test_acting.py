@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges import accounts, acting
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.acting import Answer, Job, NoAnswerError, act
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import EngineError, InputError, UnitError
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
 
 _as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 
@@ -118,7 +119,9 @@ def test_a_child_that_is_told_to_end_removes_what_it_must(tmp_path: t.Any) -> No
     ],
 )  # fmt: skip
 def test_what_is_no_answer_is_an_error(raw: bytes) -> None:
-    assert isinstance(_said(raw), NoAnswerError)
+    said = _said(raw)
+    assert isinstance(said, NoAnswerError)
+    assert said.reason is Reason.NO_ANSWER
 
 
 def test_errors_come_as_what_they_are() -> None:
