@@ -35,8 +35,12 @@ EXAMPLES = r"""
 
 - name: Refuse settings that no run could use, before any host is changed
   ansible.builtin.assert:
-    that: lookup('podfleet.autoupdate.update_engine', settings={'parallel': 4, 'exclude': ['unit:db*']}) | length > 0
+    that: lookup('podfleet.autoupdate.update_engine', settings=settings) | length > 0
     quiet: true
+  vars:
+    settings:
+      parallel: 4
+      exclude: ["unit:db*"]
 """
 
 RETURN = r"""
