@@ -257,7 +257,7 @@ class Transaction:
             one.reason is not Reason.GROUP_FAILED for unit, one in why.items() if unit not in stopped
         )
         still = [member for member in members if member.unit in stopped]
-        problems = self._tags.tag_all_old_images(still)
+        problems = self._tags.tag_all_old_images(still) if hold else {}
         for member in still:
             failure = problems.get(member.unit) or why[member.unit]
             self._end_member(member, Finding(Status.FAILED, failure.reason, f"{failure.error}; {STAYS_STOPPED}"))

@@ -22,7 +22,7 @@ from .._pure.units import JobOutcome
 from .groups import Member
 from .protocols import Units
 
-STAYS_STOPPED = "somebody stopped it meanwhile, so it stays stopped, and its old image is the one that it will start on"
+STAYS_STOPPED = "somebody stopped it meanwhile, so it stays stopped"
 _DOWN = ("inactive", "deactivating", "failed")
 _MOVING = ("activating", "deactivating")
 _NOTICED_SECONDS = 10.0

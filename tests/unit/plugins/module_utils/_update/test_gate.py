@@ -76,6 +76,26 @@ def test_what_systemd_restarts_by_itself_is_put_back(host: Host, monkeypatch: py
     _is_back(host, "restarted_again")
 
 
+@pytest.mark.parametrize("steady", [True, False])
+def test_what_systemd_counted_before_the_way_back_is_not_held_against_the_old_image(
+    host: Host, monkeypatch: pytest.MonkeyPatch, steady: bool
+) -> None:
+    """It was about to start the failed unit by itself; what it counts from then on is another matter."""
+    host.services["app.service"].fails_on = {V2.id}
+    looks = itertools.count(3)
+
+    def counted(_unit: str, facts: UnitFacts) -> UnitFacts:
+        return replace(facts, n_restarts=3 if steady else next(looks)) if len(host.done("restart")) > 1 else facts
+
+    _facts_are(host, monkeypatch, counted)
+    if steady:
+        _is_back(host, "job_failed")
+    else:
+        report = host.update().run()
+        assert told(report) == {"app": ("failed", "unit_down")}
+        assert "systemd restarted it" in str(row(report, "app").finding.error)
+
+
 def test_what_ends_while_it_settles_is_put_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = itertools.count(1)
 

@@ -88,6 +88,16 @@ def test_if_somebody_has_started_it_again_by_then_it_is_put_back(host: Host, mon
     assert (host.running("app"), host.tags[APP]) == (V1.id, V1.id)
 
 
+def test_a_build_whose_unit_somebody_stops_meanwhile_keeps_its_name() -> None:
+    host = Host()
+    host.has(V1, APP)
+    host.service(UNIT, Recipe("app", APP, policy="local"), stopped_on={V2.id})
+    host.has(V1, "localhost/kept:1")
+    host.has(V2, APP)
+    assert told(host.update().run()) == {"app": ("failed", "job_failed")}
+    assert (host.running("app"), host.tags[APP]) == (None, V2.id)
+
+
 def test_what_fails_again_and_again_is_put_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two tries it looks as if somebody stopped it."""
     host.services[UNIT].stopped_on = {V2.id}

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import UnitError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.health import GateOptions
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.units import JobOutcome, UnitLinks
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.units import JobOutcome, UnitFacts, UnitLinks
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.gate import Gate
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._update.restart import (
     Condition,
@@ -147,6 +148,20 @@ def test_a_restart_that_hangs_ends_on_the_old_image_and_the_name_stays(late: Hos
     assert late.running("app") == V1.id
     assert late.tags == {APP: V2.id, "localhost/kept:1": V1.id}
     assert late.done("reset_failed") == [(UNIT,)]
+
+
+def test_what_systemd_counted_while_it_hung_is_not_held_against_the_old_image(
+    late: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = late.facts
+
+    def facts(units: t.Collection[str]) -> dict[str, UnitFacts]:
+        count = 2 if late.done("start") else 0
+        return {unit: replace(one, n_restarts=count) for unit, one in works(units).items()}
+
+    monkeypatch.setattr(late, "facts", facts)
+    row = _run(late)[UNIT]
+    assert (row.reason, "runs as before" in str(row.error)) == (Reason.JOB_TIMEOUT, True)
 
 
 def test_a_restart_that_hangs_without_a_way_back_leaves_the_unit_down(late: Host) -> None:
