@@ -94,6 +94,14 @@ def test_every_container_of_a_unit_must_run() -> None:
     assert placed(both, [_listed("beside"), _listed()]) == (_listed(), _listed("beside"))
 
 
+def test_of_two_that_get_new_names_each_needs_one_of_its_own() -> None:
+    two = Expected("app.service", (*_expected().containers, ExpectedContainer("second", "quay.io/team/app:1", _NEW)))
+    first, second = _listed("clever_name"), _listed("bold_name", id="c" * 64)
+    assert placed(two, [first, second]) == (first, second)
+    assert _reason(placed(two, [first])) is Reason.NOT_RUNNING
+    assert _reason(placed(two, [first, _listed("bold_name", id="c" * 64, state="exited")])) is Reason.NOT_RUNNING
+
+
 def test_the_same_containers_are_steady_and_others_or_restarted_ones_are_not() -> None:
     first = _listed(started_at=100)
     assert steady([first], [first]) is None

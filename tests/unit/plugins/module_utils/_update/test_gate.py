@@ -96,6 +96,27 @@ def test_what_systemd_counted_before_the_way_back_is_not_held_against_the_old_im
         assert "systemd restarted it" in str(row(report, "app").finding.error)
 
 
+@pytest.mark.parametrize("change", [{"n_restarts": 1}, {"active_state": "failed"}])
+def test_a_pods_member_whose_own_unit_fails_while_it_settles_is_put_back(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, t.Any]
+) -> None:
+    """The pod's unit stays as it is, and the container runs whenever somebody looks."""
+    host = Host()
+    host.has(V1, APP)
+    host.service("pod.service", Recipe("app", APP), pod=True)
+    host.service("app.service")
+    host.registry.publish(V2)
+    host.gate = GateOptions(settle=0.1)
+    seen = itertools.count(1)
+
+    def fails(unit: str, facts: UnitFacts) -> UnitFacts:
+        is_late = unit == "app.service" and host.running("app") == V2.id and next(seen) > 2
+        return replace(facts, **change) if is_late else facts
+
+    _facts_are(host, monkeypatch, fails)
+    _is_back(host, "restarted_again" if "n_restarts" in change else "not_running")
+
+
 def test_what_ends_while_it_settles_is_put_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = itertools.count(1)
 

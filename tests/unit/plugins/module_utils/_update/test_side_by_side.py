@@ -85,6 +85,19 @@ def test_what_was_staged_and_is_not_begun_any_more_leaves_no_name(slow: _Slow) -
     assert {slow.running(name) for name in _NAMES} == {V1.id}
 
 
+def test_what_was_not_begun_because_another_one_failed_is_no_failure_more(slow: _Slow) -> None:
+    """Two units on one image, of which the first fails: that is one failure, and two may be."""
+    first = "quay.io/team/a:1"
+    slow.service("a2.service", Recipe("a2", first))
+    slow.services["a.service"].fails_on.add(V2.id)
+    rest = ("b", "c", "d", "e", "f")
+    assert told(slow.update(parallel=1, admission={"max_failures": 2}).run()) == {
+        "a": ("rolled_back", "job_failed"),
+        "a2": ("failed", "group_failed"),
+        **dict.fromkeys(rest, ("updated", None)),
+    }
+
+
 def test_what_takes_the_same_unit_along_is_moved_one_after_the_other(slow: _Slow) -> None:
     """A gateway that requires two of them, where one fails: it is up afterwards, and nothing is told of the other."""
     gateway = slow.service("gateway.service")
