@@ -44,6 +44,18 @@ def test_what_would_be_pulled_again_is_held(host: Host) -> None:
     assert host.state() == before
 
 
+def test_who_follows_the_same_name_locally_meets_what_it_means_then(host: Host) -> None:
+    """The name does not move, so nothing is to come for the other one either."""
+    host.service("local.service", Recipe("local", APP, policy="local"))
+    host.service("other.service", Recipe("other", _OTHER))
+    assert set(told(host.update().check()).values()) == {("pending", "check_mode")}
+    _pulls_always(host, "other")
+    host.tied = {"app.service": UnitLinks(dependents=frozenset({"other.service"}))}
+    before = host.state()
+    assert told(host.update().run()) == {"app": _HELD, "other": _HELD, "local": ("current", None)}
+    assert host.state() == before
+
+
 def test_it_is_begun_where_that_is_allowed(host: Host) -> None:
     _pulls_always(host, "app")
     assert told(host.update(admission={"allow_unsafe_rollback": True}).run()) == {"app": ("updated", None)}

@@ -53,6 +53,20 @@ def test_what_failed_is_remembered_with_all_that_is_known(host: Host) -> None:
     assert hold == ImageHold(APP, AMD64, V2.id, frozenset({V2.digest}), "app.service", "job_failed", host.memory.clock)
 
 
+def test_every_digest_that_local_storage_knows_is_held(host: Host) -> None:
+    """Where a manifest does not tell the image's ID, they are all that tells it before another pull."""
+    anew = host.has(Image("2", "compressed anew"))
+    host.update().run()
+    (hold,) = host.memory.state.holds
+    assert hold.digests == {V2.digest, anew.digest}  # type: ignore[union-attr]
+    _well(host)
+    host.registry.tells_ids = False
+    host.registry.publish(anew)
+    pulls = len(host.done("pull"))
+    assert told(host.update().run()) == {"app": ("held", "bad_digest")}
+    assert len(host.done("pull")) == pulls
+
+
 def test_it_is_held_in_checks_and_runs_and_under_every_digest(host: Host) -> None:
     host.update().run()
     _well(host)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure import names
@@ -176,6 +178,22 @@ def test_units_on_one_tag_go_back_together(host: Host) -> None:
     assert told(report) == {"app": ("rolled_back", None), "two": ("rolled_back", None)}
     assert host.running("app") == host.running("two") == host.tags[APP] == V1.id
     assert len(host.memory.state.holds) == 1
+
+
+def test_units_on_one_tag_go_back_to_what_was_left_last() -> None:
+    """One of them came to the tag later, and has left only what the other one never ran."""
+    host = Host()
+    host.has(V1, APP)
+    host.service("app.service", Recipe("app", APP))
+    host.registry.publish(V2)
+    host.update().run()
+    host.service("late.service", Recipe("late", APP))
+    host.memory.clock += timedelta(days=1)
+    host.registry.publish(V3)
+    host.update(only=["unit:late"]).run()
+    assert {one.unit: one.id for one in host.memory.state.slots} == {"app.service": V1.id, "late.service": V2.id}
+    assert set(told(host.update(back=True, only=["*"]).run()).values()) == {("rolled_back", None), ("current", None)}
+    assert {host.running("app"), host.running("late"), host.tags[APP]} == {V2.id}
 
 
 def test_without_a_slot_there_is_no_way_back(host: Host) -> None:
