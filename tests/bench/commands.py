@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -31,9 +32,13 @@ class CommandError(Exception):
 
 @dataclass(frozen=True)
 class Ended:
-    """What a program took and printed. C(mib) is the memory of all its processes at its highest, if it was asked for."""
+    """What a program took and printed. C(mib) is the memory of all its processes at its highest, if it was asked for.
+
+    C(cpu_seconds) are of all its processes too, and depend less on what else the machine does.
+    """
 
     seconds: float
+    cpu_seconds: float
     output: str
     mib: float | None = None
 
@@ -61,7 +66,7 @@ def ansible(program: str, *words: str, memory: bool = False) -> Ended:
         "ANSIBLE_NOCOLOR": "1",
     }
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-        begin = time.monotonic()
+        begin, used = time.monotonic(), _cpu_seconds()
         with subprocess.Popen(
             [str(path), *words],
             cwd=checkout.ROOT,
@@ -77,12 +82,18 @@ def ansible(program: str, *words: str, memory: bool = False) -> Ended:
             except BaseException:
                 running.terminate()
                 raise
-        seconds = time.monotonic() - begin
+        seconds, used = time.monotonic() - begin, _cpu_seconds() - used
         output.seek(0)
         told = output.read()
     if code != 0:
         raise CommandError(f"{program} {' '.join(words)} ended with {code}:\n{told[-_SHOWN:]}")
-    return Ended(seconds, told, mib)
+    return Ended(seconds, used, told, mib)
+
+
+def _cpu_seconds() -> float:
+    """Of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _watched(running: subprocess.Popen[bytes]) -> float:

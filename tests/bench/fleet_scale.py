@@ -162,11 +162,14 @@ def _tell_engine(sizes: t.Sequence[int]) -> None:
 
 def _tell_playbooks(sizes: t.Sequence[int], forks: int) -> None:
     print(f"\nThe whole playbooks, {forks} forks; the memory of all their processes, what they share once\n")
-    print("  hosts  seconds  ms/host  peak MiB  KiB/host")
+    print("  hosts  seconds  ms/host  peak MiB  KiB/host  CPU ms/host")
     for name, run in (("plan", plan_playbook), ("status", status_playbook)):
         for size in sizes:
             ended = run(size, forks)
-            print(f"{_line(size, ended.seconds, ended.mib or 0)}  {name}", flush=True)
+            print(
+                f"{_line(size, ended.seconds, ended.mib or 0)}  {ended.cpu_seconds / size * 1000:11.2f}  {name}",
+                flush=True,
+            )
 
 
 def _line(hosts: int, seconds: float, mib: float) -> str:
