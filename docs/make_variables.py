@@ -20,8 +20,9 @@ def page(text: str) -> str:
     """The page with the tables as they should be, after what stands above them."""
     above = text.partition(HEADING)[0]
     intro = (
-        "They come from the command line, a survey, or the inventory's group `all`. All are read before any host is asked, and\n"
-        "what cannot be meant is refused by name. An empty text is «not given».\n"
+        "They come from the command line, a survey, or the inventory's group `all`; `rollout_hosts` not from the inventory, which a\n"
+        "play's hosts do not know yet. All are read before any host is asked, and what cannot be meant is refused by name, as is a\n"
+        "pattern that means no host. An empty text is «not given».\n"
     )
     tables = "".join(
         f"\n### {name}\n\n| variable | written as | default | what it is for |\n| --- | --- | --- | --- |\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from books import recorded, run
-from harness import Ansible
+from harness import COLLECTION, Ansible, command
 from lablib.host import Host
 from lablib.lab import Lab
 from lablib.registry import Request
@@ -184,3 +184,23 @@ def test_credentials_open_registries_and_are_never_printed(
             targets = json.loads(plan_file.read_text(encoding="utf-8"))["targets"]
             assert len(targets) == 1 - unknown, book.output[-3000:]
             assert ("unknown: auth_required" in book.squeezed) == bool(unknown)
+
+
+def test_what_the_inventory_says_and_hosts_that_nobody_is(host: Host, ansible: Ansible, tmp_path: Path) -> None:
+    """A play's hosts know no variables of the inventory, and Ansible calls it a success where nobody is meant."""
+    for book in ("plan", "status", "rollout"):
+        told = run(ansible, book, ["nobody-there"], {}).failed()
+        assert "rollout_hosts: no host of the inventory is meant by it" in told
+
+    plan_file = tmp_path / "agreed.json"
+    said = tmp_path / "said.yml"
+    said.write_text(json.dumps({"all": {"vars": {"plan_file": str(plan_file)}}}), encoding="utf-8")
+    # That plan is meant, and not one that is made now and written in its place.
+    assert f"'{plan_file}'" in run(ansible, "rollout", [host.name], {}, inventories=[said]).failed()
+    assert not plan_file.exists()
+
+    said.write_text(json.dumps({"all": {"vars": {"rollout_hosts": "elsewhere"}}}), encoding="utf-8")
+    given = [f"-i{one}" for one in (ansible.inventory, said)]
+    done = command("ansible-playbook", f"{COLLECTION}.status", *given, "--limit", host.name)
+    assert done.returncode != 0
+    assert f"rollout_hosts: it does not mean {host.name}" in " ".join((done.stdout + done.stderr).split())

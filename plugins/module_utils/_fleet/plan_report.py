@@ -77,7 +77,7 @@ def refused(reports: t.Iterable[HostReport]) -> list[dict[str, t.Any]]:
 
 def sentence(planned: Planned) -> str:
     """The plan in one sentence."""
-    hosts = len(planned.document["hosts"])
+    hosts = len(planned.behind.intersection(planned.document["hosts"]))
     parts = [f"{planned.summary[word]} {word}" for word in sorted(planned.summary)]
     containers = f" ({', '.join(parts)})" if parts else ""
     known, unknown = planned.bytes_to_pull()

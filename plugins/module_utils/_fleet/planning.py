@@ -120,6 +120,8 @@ class Planned:
     summary: t.Mapping[str, int]
     reports: t.Sequence[HostReport] = field(repr=False)
     answers: Answers = field(repr=False)
+    #: The hosts with a container that is pending; in the plan are also those where everything else is held.
+    behind: frozenset[str] = frozenset()
 
     @property
     def empty(self) -> bool:
@@ -179,6 +181,7 @@ def plan(reports: t.Sequence[HostReport], answers: Answers, *, id: str, created:
     counts: dict[Key, _Counts] = {key: _Counts() for key in sorted(targets.told)}
     summary: Counter[str] = Counter()
     hosts: dict[str, t.Any] = {}
+    behind = set()
     for report in reports:
         units: dict[str, list[dict[str, t.Any]]] = {}
         words: dict[Key, set[str]] = {}
@@ -186,6 +189,8 @@ def plan(reports: t.Sequence[HostReport], answers: Answers, *, id: str, created:
         for one in report.containers:
             word = _word(report, one, targets)
             summary[word] += 1
+            if word == "pending":
+                behind.add(report.host)
             if word != "unknown":
                 words.setdefault(one.key, set()).add(word)
             if word in ("pending", "held"):
@@ -209,7 +214,7 @@ def plan(reports: t.Sequence[HostReport], answers: Answers, *, id: str, created:
         for key, one in sorted(answers.told.items())
         if one.remote is None
     }
-    return Planned(document, counts, unknown, dict(summary), reports, answers)
+    return Planned(document, counts, unknown, dict(summary), reports, answers, frozenset(behind))
 
 
 def restored(artifact: object, reports: t.Sequence[HostReport], now: datetime) -> tuple[Planned, tuple[str, ...]]:

@@ -71,7 +71,7 @@ def begun(
 ) -> tuple[Ledger, dict[str, Document | None]]:
     """The ledger with its waves, and what each host in a wave gets, from what hosts predict for their part of the plan.
 
-    A target that is held on one host because it failed there is left out for all: nobody else need find out.
+    A target that is held on one host, because it failed or was left there, is left out for all: nobody else need find out.
     """
     bad = [] if settings.lift_holds else _known_bad(answers)
     ledger = Ledger(
@@ -140,7 +140,7 @@ def _left_out(waiting: t.Iterable[RowSeen], host: str, slice_: Document, forbidd
         target = target_of(row, host, slice_)
         bad = target and forbidden.get(plans.target_key(target["reference"], target["platform"]))
         if bad:
-            found.add(f"{bad.reference} failed on {bad.host}")
+            found.add(f"{bad.reference} is held on {bad.host}")
     return "; ".join(sorted(found)) or None
 
 

@@ -129,6 +129,9 @@ def test_a_held_target_is_named_and_counted_apart() -> None:
     made = planned({"a": host(row(), holds=[hold]), "b": host(row(), holds=[other])}, result("a", answer()))
     assert (made.summary, list(made.document["hosts"])) == ({"held": 1, "pending": 1}, ["a", "b"])
     assert made.bytes_to_pull() == (1000, 0)
+    assert "(1 held, 1 pending): 1 host to update;" in plan_report.sentence(made)
+    idle = planned({"a": host(row(), holds=[hold])}, result("a", answer()))
+    assert (idle.empty, "1 container on 1 host (1 held): nothing to do." in plan_report.sentence(idle)) == (False, True)
     for user in ("ann", "bob"):
         made = planned({"a": host(row(user="ann"), holds=[{**hold, "user": user}])}, result("a", answer()))
         assert made.summary == {"held" if user == "ann" else "pending": 1}

@@ -119,7 +119,7 @@ def test_what_failed_on_one_host_is_held_for_all() -> None:
     assert work == {}
     assert ledger.waves == ()
     assert {host: record.verdict for host, record in ledger.hosts.items()} == {"a": "held", "b": "held"}
-    assert f"{fleet.WEB} failed on a" in str(ledger.hosts["b"].error)
+    assert f"{fleet.WEB} is held on a" in str(ledger.hosts["b"].error)
     (bad,) = ledger.bad
     assert bad.to_entry() == {
         "reference": fleet.WEB,
@@ -140,7 +140,7 @@ def test_the_rest_of_a_host_goes_on_without_what_is_held() -> None:
     # When its wave has ended well, it is not where the plan wants it all the same.
     done = fleet.answered(fleet.row("updated", reference=fleet.DB))
     after = judge(_UPDATE, ledger, {"b": WaveAnswer(work["b"], read_answer(done))}).hosts["b"]
-    assert (after.verdict, after.error) == ("held", f"{fleet.WEB} failed on a")
+    assert (after.verdict, after.error) == ("held", f"{fleet.WEB} is held on a")
 
 
 def test_only_what_concerns_a_host_is_told_of_it() -> None:
@@ -151,7 +151,7 @@ def test_only_what_concerns_a_host_is_told_of_it() -> None:
     both = fleet.answered(fleet.row("held", "bad_digest"), fleet.row("held", "bad_digest", reference=fleet.DB))
     waits = fleet.answered(fleet.row("pending", "check_mode"), fleet.row("current", reference=fleet.DB))
     ledger, work = _begun({"a": both, "b": waits}, (fleet.WEB, fleet.DB))
-    assert (work, ledger.hosts["b"].error) == ({}, f"{fleet.WEB} failed on a")
+    assert (work, ledger.hosts["b"].error) == ({}, f"{fleet.WEB} is held on a")
 
 
 def test_a_host_without_a_container_that_the_plan_names_has_not_arrived() -> None:
