@@ -11,10 +11,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from harness import COLLECTION, Ansible, command
 
+_Ended = TypeVar("_Ended", bound="Book")
 _RECAP = re.compile(r"^\S+\s+: ok=\d+\s+changed=(\d+)\s", re.MULTILINE)
 
 
@@ -30,7 +31,7 @@ class Book:
         """All that was printed, without the lines that Ansible breaks as it likes."""
         return " ".join(self.output.split())
 
-    def succeeded(self) -> Self:
+    def succeeded(self: _Ended) -> _Ended:
         """The run itself, which must be a success."""
         assert self.rc == 0, self.output[-8000:]
         return self
