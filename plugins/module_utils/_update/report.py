@@ -167,7 +167,7 @@ class Report:
         if self.repair_only:
             return ""
         if not self.rows:
-            return "No running container takes part in updates."
+            return "No running container that was asked for takes part in updates."
         counts = [
             f"{self.count(status)} {status.value}{self._culprits(status)}" for status in Status if self.count(status)
         ]
@@ -176,12 +176,13 @@ class Report:
         return f"{len(self.rows)} {noun}: {', '.join(counts)}{would}."
 
     def _culprits(self, status: Status) -> str:
-        """Who has a status that somebody should look into, and why."""
+        """Who has a status that somebody should look into, and why; that somebody asked to go back needs no reason."""
         if status not in _WORTH_NAMING:
             return ""
         rows = [row for row in self.rows if row.finding.status is status]
         named = [
-            f"{_of(row.user, row.workload.unit or row.workload.container_name)}: {_code(row)}"
+            _of(row.user, row.workload.unit or row.workload.container_name)
+            + (f": {_code(row)}" if row.finding.reason else "")
             for row in rows[:_MOST_CULPRITS]
         ]
         if len(rows) > len(named):

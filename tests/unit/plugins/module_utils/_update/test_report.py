@@ -111,7 +111,7 @@ def test_a_diff_of_an_unknown_id_says_so(host: Host) -> None:
 @pytest.mark.parametrize(
     ("names", "check", "sentence"),
     [
-        ((), False, "No running container takes part in updates."),
+        ((), False, "No running container that was asked for takes part in updates."),
         (("same",), False, "1 container: 1 current."),
         (("app", "same"), True, "2 containers: 1 current, 1 pending (check mode: nothing was done)."),
         (("app", "bad", "same"), False, "3 containers: 1 current, 1 updated, 1 rolled_back (bad.service: job_failed)."),

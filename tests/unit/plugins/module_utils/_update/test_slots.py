@@ -120,6 +120,7 @@ def test_back_is_truthful_in_check_mode_and_changes_nothing_twice(host: Host) ->
     done = host.update(back=True, only=ONLY).run()
     assert told(checked) == {"app": ("pending", "check_mode")}
     assert told(done) == {"app": ("rolled_back", None)}
+    assert done.sentence() == "1 container: 1 rolled_back (app.service)."
     before, after = row(checked, "app").before, row(checked, "app").after
     assert (before, after) == (row(done, "app").before, row(done, "app").after)
     assert (before, after) == ((V2.id, V2.digest), (V1.id, V1.digest))
