@@ -110,7 +110,7 @@ workloads:
       returned: success
       sample: registry
     shared_with:
-      description: Containers on the same reference that no run updates; they meet a moved tag at their next start.
+      description: Others on the same reference, not looked at or refused; they meet a moved tag at their next start.
       type: list
       elements: str
       returned: success
