@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import typing as t
 from dataclasses import asdict, dataclass, field
 from statistics import median
@@ -114,9 +115,7 @@ def by_width(
             stack.callback(contenders.remove_engine)
             for run in range(runs):
                 for one in found:
-                    one.updates.append(
-                        _updated(bed, lambda wanted, one=one: contenders.engine_update(wanted, one.width))
-                    )
+                    one.updates.append(_updated(bed, functools.partial(contenders.engine_update, width=one.width)))
                 told = ", ".join(f"{one.updates[-1].run.seconds:.2f}" for one in found)
                 say(f"{', '.join(map(str, widths))} at once, run {run + 1}: {told} s")
     return found
