@@ -40,8 +40,7 @@ options:
     description: The plan.
     type: dict
   report:
-    description:
-      - The artifact C(rollout_report) of a rollout whose units are to go back; nothing else does then.
+    description: The artifact C(rollout_report) of a rollout whose units are to go back; nothing else does then.
     type: dict
   planned:
     description:
@@ -60,8 +59,7 @@ options:
     type: list
     elements: str
   given:
-    description:
-      - In V(settings), the variables that say what a rollout begins with, by their full names. None of their values is returned.
+    description: In V(settings), the variables that say what a rollout begins with, by their full names.
     type: dict
   names:
     description: In V(settings), the names of all variables that begin as the playbook's do. One that it does not know is an error.
@@ -71,11 +69,12 @@ options:
     description: In V(undone), the patterns of the units that are to go back.
     type: list
     elements: str
-  registered:
-    description: In V(undone), what the task registered.
-    type: dict
-  run:
-    description: The name of this rollout, which hosts have got with their parts.
+  parts:
+    description: In V(gate), what V(waves) returned as C(parts).
+    type: list
+    elements: dict
+  sha256:
+    description: The hash of the plan that the rollout began with, where it was a variable.
     type: str
   ledger:
     description: What an earlier step returned as C(ledger).
@@ -90,7 +89,9 @@ EXAMPLES = r"""
 ---
 - name: Refuse variables that cannot be meant before anything else is done
   ansible.builtin.debug:
-    msg: "{{ ({'state': 'rolled_back', 'waves': '1, 25%'} | podfleet.autoupdate.rollout('parts', hosts=['web1'])).settings.soak }}"
+    msg: "{{ ({'state': 'rolled_back', 'waves': '1, 25%'} | podfleet.autoupdate.rollout('settings', given={'rollout_report': report})).settings.soak }}"
+  vars:
+    report: {moved: {web1: [web.service]}}
 # => 60
 """
 
@@ -102,12 +103,35 @@ _value:
     settings:
       description: The variables that tasks need, checked, with their defaults.
       type: dict
-      returned: all steps but V(soak), V(fallen) and V(undone)
+      returned: step V(settings)
       sample: {state: updated, scope: system, soak: 60, only: [], exclude: [], lift_holds: false, allow_follower: false, settle: 10}
+    variables:
+      description: The variables as they were given; later steps take these.
+      type: dict
+      returned: step V(settings)
+      sample: {waves: "1, 25%"}
+    source:
+      description: Where the plan comes from, V(plan), V(plan_file), V(made) or V(none).
+      type: str
+      returned: step V(settings)
+      sample: plan_file
+    plan_file:
+      description: The plan's file, empty where there is none.
+      type: str
+      returned: step V(settings)
+      sample: /srv/plan.json
+    sha256:
+      description: The hash of the plan, where it was given as a variable.
+      type: str
+      returned: step V(settings)
+      sample: null
+    report:
+      description: What is taken of the report of an earlier rollout.
+      type: dict
+      returned: step V(settings)
+      sample: {}
     parts:
-      description:
-        - The hosts in the order of their waves, with what each gets of the plan. C(left) is a verdict and a sentence where it gets
-          nothing because it is not what the plan was made for.
+      description: The hosts in the order of their waves, with what each gets of the plan, or as C(left) a verdict and a sentence.
       type: list
       elements: dict
       returned: steps V(parts) and V(waves)
@@ -160,7 +184,8 @@ import typing as t
 import zoneinfo
 from datetime import datetime, timezone
 
-from ansible.errors import AnsibleFilterError
+from ansible.errors import AnsibleError, AnsibleFilterError
+from jinja2 import TemplateError
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet import (
     rollout_gate,
@@ -168,6 +193,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet import 
     rollout_start,
 )
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.plain import plain
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.readers import none_wrong
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_answers import (
     UnitKey,
     pattern_of,
@@ -178,16 +204,14 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_ledger import HostRecord, Ledger
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_settings import (
     RolloutSettings,
-    must_be_a_start,
+    beginning,
+    objections,
 )
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.moments import written
 
 Given = t.Mapping[str, t.Any]
-#: What the playbook registers, and the variable that add_host sets.
-_OF = "podfleet_rollout_of"
-_LEFT = "podfleet_rollout_left"
-_PART = "podfleet_rollout_part"
+#: What the playbook registers.
 _ASKED = "podfleet_rollout_asked"
 _APPLIED = "podfleet_rollout_applied"
 _FIRST = "podfleet_rollout_first"
@@ -200,7 +224,7 @@ _HELD = "podfleet_rollout_held"
 def rollout(variables: Given, step: str, **given: t.Any) -> object:
     """The decision of one step, as documented."""
     steps = {
-        "settings": _check,
+        "settings": _begin,
         "parts": _parts,
         "waves": _waves,
         "window": _window,
@@ -213,47 +237,64 @@ def rollout(variables: Given, step: str, **given: t.Any) -> object:
     if step not in steps:
         raise AnsibleFilterError(f"rollout: {step!r} is no step")
     try:
-        settings = RolloutSettings.parse(plain(variables), zoneinfo.ZoneInfo)
+        given["variables"] = plain(variables)
+        settings, wrong = RolloutSettings.read(given["variables"], zoneinfo.ZoneInfo)
+        if step == "settings":
+            canaries = given.get("canaries")
+            more = objections(settings, given.get("given") or {}, plain(given.get("names") or []), canaries)
+            # What is wrong is not missing.
+            named = {one.partition(":")[0] for one in wrong}
+            wrong = (*wrong, *(one for one in more if one.partition(":")[0] not in named))
+        none_wrong(wrong)
         return steps[step](settings, given)
     except InputError as error:
         raise AnsibleFilterError(str(error)) from None
 
 
-def _check(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
-    canaries = given.get("canaries")
-    must_be_a_start(settings, given.get("given") or {}, plain(given.get("names") or []), canaries)
-    return {"settings": _settings(settings)}
+def _begin(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
+    begins = beginning(settings, given.get("given") or {})
+    return {**plain(begins), "settings": _settings(settings), "variables": given["variables"]}
 
 
-def _parts(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
+def _asked(settings: RolloutSettings, given: Given) -> tuple[dict[str, t.Any], dict[str, t.Any], dict[str, t.Any]]:
+    """The plan's parts and the patterns of hosts that are asked; and the hosts that are left, with the reason.
+
+    Raises:
+        InputError: The plan cannot be used, or is not the one that the rollout began with.
+    """
     plan, hosts = plain(given.get("plan")) or None, plain(given["hosts"])
+    if given.get("sha256") and (plan or {}).get("sha256") != given["sha256"]:
+        raise InputError("plan: it is another one than when this began")
     left = rollout_start.left_out(plain(given.get("planned")), hosts)
     found = rollout_start.slices(settings, plan, hosts, datetime.now(timezone.utc))
     only = rollout_start.only_moved(settings, plain(given.get("report")) or None, list(found))
-    parts = [
-        {"host": host, "part": part or {}, "left": [], "only": only[host]}
-        for host, part in found.items()
-        if host in only
-    ]
+    return {host: part for host, part in found.items() if host in only and host not in left}, only, left
+
+
+def _parts(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
+    found, only, left = _asked(settings, given)
+    parts = [{"host": host, "part": part or {}, "left": [], "only": only[host]} for host, part in found.items()]
     parts += [{"host": host, "part": {}, "left": list(why), "only": []} for host, why in left.items()]
-    return {"settings": _settings(settings), "parts": parts}
+    return {"parts": parts}
 
 
 def _waves(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
+    # What a host has got as variables is not asked for: what it tells as facts comes before them.
+    found, _only, left = _asked(settings, given)
+    answers = {host: (part, read_answer(_told_by(given, host, _ASKED))) for host, part in found.items()}
     plan = plain(given.get("plan")) or None
-    answers, left = {}, {}
-    for host in plain(given["hosts"]):
-        known = given["hostvars"][host]
-        if known.get(_OF) != given.get("run"):
-            continue  # What it has is of an earlier rollout of the same job, or nothing.
-        if known.get(_LEFT):
-            left[host] = HostRecord(plain(known[_LEFT][0]), error=plain(known[_LEFT][1]))
-        elif _PART in known:
-            answers[host] = (_part(known), read_answer(plain(known.get(_ASKED))))
     ledger, work = rollout_start.begun(settings, plan, answers, plain(given.get("canaries") or []))
-    ledger = ledger.noting(left)
+    ledger = ledger.noting({host: HostRecord(verdict, error=why) for host, (verdict, why) in left.items()})
     parts = [{"host": host, "part": part or {}, "left": []} for host, part in work.items()]
     return {**_told(settings, ledger), "parts": parts}
+
+
+def _told_by(given: Given, host: str, name: str) -> t.Any:
+    """What a task registered on a host. What Ansible itself cannot read any more is no answer of a module."""
+    try:
+        return plain(given["hostvars"][host].get(name))
+    except (AnsibleError, TemplateError, RecursionError):
+        return {"msg": "its answer cannot be read"}
 
 
 def _window(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
@@ -265,59 +306,55 @@ def _window(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
     return _told(settings, ledger)
 
 
-def _fallen(settings: RolloutSettings, given: Given) -> list[str]:
-    (host,) = given["hosts"]
-    return _patterns(_wave_answer(given["hostvars"][host]).fallen(settings.state))
-
-
 def _soak(settings: RolloutSettings, given: Given) -> bool:
     if not _settings(settings)["soak"]:
         return False
-    applied = (given["hostvars"][host].get(_APPLIED) for host in plain(given["hosts"]))
-    return any(isinstance(one, t.Mapping) and bool(one.get("changed")) for one in applied)
+    applied = (_told_by(given, host, _APPLIED) for host in plain(given["hosts"]))
+    return any(isinstance(one, dict) and bool(one.get("changed")) for one in applied)
+
+
+def _fallen(settings: RolloutSettings, given: Given) -> list[str]:
+    (host,) = plain(given["hosts"])
+    return _patterns(_wave_answer(given, host, None).fallen(settings.state))
 
 
 def _undone(_settings: RolloutSettings, given: Given) -> bool:
-    return rollout_gate.has_gone_back(read_answer(plain(given.get("registered"))), len(given["units"]))
+    (host,) = plain(given["hosts"])
+    return rollout_gate.has_gone_back(read_answer(_told_by(given, host, _UNDONE)), len(given["units"]))
 
 
 def _gate(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
     ledger = Ledger.from_dict(plain(given["ledger"]))
-    answers = {host: _wave_answer(given["hostvars"][host]) for host in ledger.wave}
+    wave = set(ledger.wave)
+    parts = {one["host"]: plain(one["part"]) or None for one in given["parts"] if one["host"] in wave}
+    answers = {host: _wave_answer(given, host, parts[host]) for host in ledger.wave}
     ledger = rollout_gate.judge(settings, ledger, answers)
     return {**_told(settings, ledger), "msg": rollout_report.wave_message(ledger)}
 
 
-def _part(known: Given) -> Given | None:
-    """The host's part of the plan; on the way back there is none."""
-    part = plain(known.get(_PART))
-    return part if isinstance(part, dict) and part else None
-
-
-def _wave_answer(known: Given) -> WaveAnswer:
-    first = plain(known.get(_FIRST))
+def _wave_answer(given: Given, host: str, part: Given | None) -> WaveAnswer:
+    first = _told_by(given, host, _FIRST)
     return WaveAnswer(
-        _part(known),
-        read_answer(plain(known.get(_APPLIED))),
+        part,
+        read_answer(_told_by(given, host, _APPLIED)),
         read_looks(first),
-        read_looks(plain(known.get(_LAST))),
+        read_looks(_told_by(given, host, _LAST)),
         isinstance(first, dict) and not first.get("skipped"),
-        read_answer(plain(known.get(_UNDONE))),
+        read_answer(_told_by(given, host, _UNDONE)),
     )
 
 
 def _report(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
     ledger, check = Ledger.from_dict(plain(given["ledger"])), bool(given.get("check_mode"))
     back = rollout_gate.going_back(settings, ledger)
-    answers = {host: read_answer(plain(given["hostvars"][host].get(_BACK))) for host in back}
+    answers = {host: read_answer(_told_by(given, host, _BACK)) for host in back}
     ledger = rollout_gate.gone_back(ledger, back, answers)
     hosts = plain(given.get("hosts") or [])
-    held = {host: read_answer(plain(given["hostvars"][host].get(_HELD))) for host in hosts}
+    held = {host: read_answer(_told_by(given, host, _HELD)) for host in hosts}
     not_held = {} if check else rollout_gate.not_held(ledger, held)
     failed = rollout_report.is_failure(settings, ledger, check=check)
     text = rollout_report.message(ledger, check=check)
     return {
-        "settings": _settings(settings),
         "ledger": ledger.to_dict(),
         "report": rollout_report.report(ledger, text, not_held, check=check, failed=failed),
         "table": rollout_report.table(ledger, text, not_held),
@@ -328,7 +365,6 @@ def _report(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
 
 def _told(settings: RolloutSettings, ledger: Ledger) -> dict[str, t.Any]:
     return {
-        "settings": _settings(settings),
         "ledger": ledger.to_dict(),
         "back": {host: _patterns(units) for host, units in rollout_gate.going_back(settings, ledger).items()},
         "bad_images": [one.to_entry() for one in ledger.bad if one.id],

@@ -69,14 +69,20 @@ class Reading:
         """Note something else that is wrong."""
         self._wrong.append(why)
 
-    def end(self) -> None:
-        """The end of reading.
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """All that was wrong so far."""
+        return tuple(self._wrong)
 
-        Raises:
-            InputError: Something was wrong.
-        """
-        if self._wrong:
-            raise InputError("; ".join(self._wrong))
+
+def none_wrong(wrong: t.Sequence[str]) -> None:
+    """Refuse all that is wrong, at once.
+
+    Raises:
+        InputError: There is something.
+    """
+    if wrong:
+        raise InputError("; ".join(wrong))
 
 
 def boolean(name: str, value: object) -> bool:

@@ -39,7 +39,14 @@ class WaveAnswer:
 
     def fallen(self, state: str) -> dict[UnitKey, tuple[Reason, str]]:
         """The units that did not stay well during the soak."""
-        return fallen(self.applied, state, self.first or {}, self.last) if self.applied and self.soaked else {}
+        if self.applied is None or self.first is None:
+            return {}
+        return fallen(self.applied, state, self.first, self.last)
+
+    @property
+    def silent(self) -> bool:
+        """Whether there was a soak, and how the host came through it is not known."""
+        return self.soaked and (self.first is None or self.last is None)
 
 
 def judge(settings: RolloutSettings, ledger: Ledger, answers: t.Mapping[str, WaveAnswer]) -> Ledger:
@@ -68,7 +75,7 @@ def _record(settings: RolloutSettings, ledger: Ledger, host: str, answer: WaveAn
             "; ".join([*sentences, *(said for _reason, said in fell.values()), _gone_back(answer, fell)]),
         )
         moved -= answer.back.back if answer.back else frozenset()
-    elif moved and answer.soaked and answer.last is None:
+    elif moved and answer.silent:
         verdict, told = "unreachable", "it was changed, and did not answer after the soak"
     elif verdict in ARRIVED:
         # What was left out from the beginning has not arrived, nor what is gone meanwhile.

@@ -19,7 +19,7 @@ from datetime import tzinfo
 
 from .._pure.errors import InputError
 from .._pure.texts import harmless
-from .readers import Reading, boolean, choice, credentials, line, number, patterns, shown, within
+from .readers import Reading, boolean, choice, credentials, line, none_wrong, number, patterns, shown, within
 from .variables import PLAYBOOKS
 from .waves import ALL, DEFAULT_WAVES, WaveSize, parse_waves
 from .windows import Window, parse_window
@@ -77,6 +77,13 @@ class RolloutSettings:
         Raises:
             InputError: Some are unknown, cannot be meant, or contradict each other; the message names them all.
         """
+        found, wrong = cls.read(variables, zone_of)
+        none_wrong(wrong)
+        return found
+
+    @classmethod
+    def read(cls, variables: Given, zone_of: t.Callable[[str], tzinfo]) -> tuple[RolloutSettings, tuple[str, ...]]:
+        """The same, with all that is wrong in place of an error; what is wrong has its default."""
         read = Reading(variables)
         for strange in sorted(set(variables) - VARIABLES):
             read.object(f"rollout_{harmless(strange)}: there is no such variable")
@@ -107,8 +114,7 @@ class RolloutSettings:
         for text in found.only if found.scope == "system" else ():
             if owner_of(text) not in (None, "root"):
                 read.object(f"rollout_only: {shown(text)} is about a user's units, and rollout_scope is not all")
-        read.end()
-        return found
+        return found, read.wrong
 
 
 def owner_of(pattern: str) -> str | None:
@@ -118,20 +124,17 @@ def owner_of(pattern: str) -> str | None:
     return owner if colon and at and kind in ("unit", "container", "image") else None
 
 
-def must_be_a_start(
+def objections(
     settings: RolloutSettings,
     given: Given,
     names: t.Iterable[str] = (),
     canaries: t.Collection[str] | None = None,
-) -> None:
-    """Refuse what a rollout cannot begin with. C(given) are variables by their full name: C(plan), C(plan_file),
+) -> list[str]:
+    """What a rollout cannot begin with, in sentences. C(given) are variables by their full name: C(plan), C(plan_file),
     C(podfleet_plan), C(rollout_report), C(rollout_credentials).
 
     C(names) are all variables that there are with the prefix, C(canaries) the hosts that a canary's pattern means, None
     where none is given.
-
-    Raises:
-        InputError: The message names all that is wrong.
     """
     there = {name: value for name, value in given.items() if value is not None and value not in ("", {}, [], ())}
     wrong = [f"{harmless(name)}: there is no such variable" for name in sorted(set(names) - _NAMES)]
@@ -153,8 +156,23 @@ def must_be_a_start(
         wrong.append("plan_file: there is also plan; give one of them")
     if canaries is not None and not canaries:
         wrong.append("rollout_canary: no host of the inventory is meant by it")
-    if wrong:
-        raise InputError("; ".join(wrong))
+    return wrong
+
+
+def beginning(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
+    """All that later steps need of the variables that C(objections) found nothing against.
+
+    It is kept because hosts answer after that: what one tells as facts could stand in for variables that are not given.
+    """
+    plan, report = given.get("plan") or {}, given.get("rollout_report") or {}
+    source = "plan" if plan else "plan_file" if given.get("plan_file") else "made"
+    return {
+        "source": "none" if settings.state == "rolled_back" else source,
+        # As other arguments of its command line, and not beside the playbook.
+        "plan_file": str(pathlib.Path(given["plan_file"]).expanduser().absolute()) if given.get("plan_file") else "",
+        "sha256": plan.get("sha256"),
+        "report": {"moved": report.get("moved")} if report else {},
+    }
 
 
 def _failures(name: str, value: t.Any) -> Failures:

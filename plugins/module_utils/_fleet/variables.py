@@ -18,7 +18,7 @@ from datetime import timedelta
 
 from .._pure.errors import InputError
 from .._pure.texts import harmless
-from .readers import boolean, choice, credentials, line, patterns, shown, within
+from .readers import boolean, choice, credentials, line, none_wrong, patterns, shown, within
 
 _DURATION = re.compile(r"(\d{1,9})\s*([smhd]?)\Z")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -59,8 +59,7 @@ def read_variables(known: t.Sequence[Variable], given: t.Mapping[str, t.Any]) ->
             values[one.name] = one.read(one.name, value)
         except InputError as error:
             wrong.append(str(error))
-    if wrong:
-        raise InputError("; ".join(wrong))
+    none_wrong(wrong)
     return values
 
 
