@@ -152,8 +152,8 @@ def test_a_variable_that_cannot_be_meant_is_named_before_anybody_is_asked(
 ) -> None:
     del distro
     for playbook, variables, said in (
-        ("plan", {"plan_expires": "soon"}, "plan_expires: 'soon' is no time"),
-        ("status", {"status_fail": "perhaps"}, "status_fail: 'perhaps' is neither true nor false"),
+        ("plan", {"plan_expires": "soon"}, "plan_expires: the text 'soon' is no time"),
+        ("status", {"status_fail": "perhaps"}, "status_fail: the text 'perhaps' is neither true nor false"),
     ):
         output = run(ansible, playbook, [host.name], variables).failed()
         assert said in output
