@@ -305,13 +305,18 @@ def _failed(reason: Reason, error: str) -> Finding:
 
 
 def _with_sharers(workloads: tuple[Workload, ...], containers: t.Sequence[ListedContainer]) -> tuple[Workload, ...]:
-    """Note beside each workload which containers that take no part would meet a moved tag at their next start."""
+    """Note beside each workload which others, that take no part, would meet a moved tag at their next start."""
     taking_part = {one.container_id for one in workloads if one.finding is None}
-    others: dict[str, list[str]] = {}
+    others: dict[str, dict[str, str]] = {}
     for container in containers:
         if container.id not in taking_part and not container.is_infra:
-            others.setdefault(container.image_name, []).append(container.name or container.id[:12])
-    return tuple(replace(one, shared_with=tuple(sorted(others.get(one.resolved_name, ())))) for one in workloads)
+            others.setdefault(container.image_name, {})[container.id] = container.name or container.id[:12]
+
+    def beside(workload: Workload) -> tuple[str, ...]:
+        sharers = others.get(workload.resolved_name, {})
+        return tuple(sorted(sharers[id_] for id_ in sharers if id_ != workload.container_id))
+
+    return tuple(replace(one, shared_with=beside(one)) for one in workloads)
 
 
 def with_all_images(snapshot: Snapshot, store: Store) -> Snapshot:

@@ -158,6 +158,15 @@ def test_containers_that_take_no_part_are_told_beside_those_that_do(host: Host) 
     assert {one.workload.shared_with for one in report.rows} == {("c", "manual", "stopped")}
 
 
+def test_what_is_refused_shares_its_reference_with_others_but_not_with_itself(host: Host) -> None:
+    host.service("odd.service", Recipe("odd", APP, policy="fake_xyz"))
+    report = host.update(only=["unit:odd", "unit:a"]).check()
+    assert {one.workload.container_name: one.workload.shared_with for one in report.rows} == {
+        "a": ("b", "c", "odd"),
+        "odd": ("b", "c"),
+    }
+
+
 # How groups are formed.
 
 
