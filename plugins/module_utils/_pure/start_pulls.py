@@ -79,7 +79,7 @@ class StartPull:
         if self.policy is None or not self.policy:
             if local or (podman_version >= _ONLY_LATEST_SINCE and not resolved_name.endswith(":latest")):
                 return None
-            return "no imagePullPolicy"
+            return "no imagePullPolicy (IfNotPresent would keep it)"
         policy = self.policy.lower()
         if policy in _NEVER_AGAIN or (policy in _NEWER and local):
             return None

@@ -98,6 +98,10 @@ def test_kube(case: Kube) -> None:
     )
 
 
+def test_yaml_that_says_nothing_is_told_what_to_say() -> None:
+    assert StartPull(None, kube=True).why(_LATEST, _NEW) == "no imagePullPolicy (IfNotPresent would keep it)"
+
+
 def test_who_says_nothing_leaves_it_to_the_host() -> None:
     assert not NOTHING_SAID.says_when()
     assert StartPull("missing").says_when()
