@@ -178,6 +178,8 @@ def _plan(given: object) -> t.Mapping[str, t.Any]:
         document = json.loads(given) if isinstance(given, str) else plain(given)
         # What has expired must not be applied any more, but can be looked at.
         read_plan(document, _LONG_AGO)
+    except json.JSONDecodeError as error:
+        raise AnsibleFilterError(f"fleet_status: the plan is refused: it is no JSON: {error}") from None
     except (InputError, ValueError, RecursionError) as error:
         raise AnsibleFilterError(f"fleet_status: {error}") from None
     return t.cast("t.Mapping[str, t.Any]", document)

@@ -37,8 +37,8 @@ options:
       gate: What became of a wave, and what follows.
       report: What is told at the end.
   plan:
-    description: The plan.
-    type: dict
+    description: The plan, a dictionary or the text of a file.
+    type: raw
   report:
     description: The artifact C(rollout_report) of a rollout whose units are to go back; nothing else does then.
     type: dict
@@ -192,7 +192,7 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet import 
     rollout_report,
     rollout_start,
 )
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.plain import plain
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.plain import document, plain
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.readers import none_wrong
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.rollout_answers import (
     UnitKey,
@@ -262,7 +262,7 @@ def _asked(settings: RolloutSettings, given: Given) -> tuple[dict[str, t.Any], d
     Raises:
         InputError: The plan cannot be used, or is not the one that the rollout began with.
     """
-    plan, hosts = plain(given.get("plan")) or None, plain(given["hosts"])
+    plan, hosts = document(given.get("plan")), plain(given["hosts"])
     if given.get("sha256") and (plan or {}).get("sha256") != given["sha256"]:
         raise InputError("plan: it is another one than when this began")
     left = rollout_start.left_out(plain(given.get("planned")), hosts)
@@ -282,7 +282,7 @@ def _waves(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
     # What a host has got as variables is not asked for: what it tells as facts comes before them.
     found, _only, left = _asked(settings, given)
     answers = {host: (part, read_answer(_told_by(given, host, _ASKED))) for host, part in found.items()}
-    plan = plain(given.get("plan")) or None
+    plan = document(given.get("plan"))
     ledger, work = rollout_start.begun(settings, plan, answers, plain(given.get("canaries") or []))
     ledger = ledger.noting({host: HostRecord(verdict, error=why) for host, (verdict, why) in left.items()})
     parts = [{"host": host, "part": part or {}, "left": []} for host, part in work.items()]

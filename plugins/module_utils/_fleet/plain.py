@@ -8,7 +8,10 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
+
+from .._pure.errors import InputError
 
 #: Nothing that is meant is deeper; what hosts answer may be.
 _DEEPEST = 50
@@ -30,3 +33,17 @@ def plain(value: object, *, deepest: int = _DEEPEST) -> t.Any:
         if isinstance(value, kind):
             return kind(value)
     return str(value)
+
+
+def document(value: object) -> t.Any:
+    """A plan as it was given, plain: a dictionary, or the text of a file; None where there is none.
+
+    Raises:
+        InputError: The text is no JSON.
+    """
+    if not isinstance(value, str) or not value:
+        return plain(value) or None
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"the plan is refused: it is no JSON: {error}") from None

@@ -264,3 +264,11 @@ def test_a_host_whose_answer_is_absurd_fails_alone() -> None:
         ledger = _step("gate", ledger=told["ledger"], hostvars=hostvars, parts=told["parts"])["ledger"]
         assert ledger["hosts"]["b"]["verdict"] in ("failed", "unreachable")
         assert ledger["hosts"]["a"]["verdict"] == "waiting"
+
+
+def test_a_plan_may_be_the_text_of_a_file() -> None:
+    plan = _plan()
+    assert _step("parts", plan=json.dumps(plan), hosts=["a"]) == _step("parts", plan=plan, hosts=["a"])
+    for text in ("{broken", "["):
+        with pytest.raises(AnsibleFilterError, match="the plan is refused: it is no JSON"):
+            _step("parts", plan=text, hosts=["a"])
