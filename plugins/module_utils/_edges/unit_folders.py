@@ -23,6 +23,14 @@ _MODE = 0o644
 _FIRST_LINE = 256
 #: No file of ours is longer: a line has at most 1 MiB, and few are.
 _LONGEST = 64 * 1024 * 1024
+#: Where packages put their units; a file of ours with the same name comes before them.
+_PACKAGES = ("/usr/local/lib/systemd", "/usr/lib/systemd", "/lib/systemd")
+
+
+def packaged(service: str, *, user: bool, places: t.Sequence[str] = _PACKAGES) -> str | None:
+    """The file of a package that makes a unit of the same name, which one of ours would hide."""
+    paths = (f"{place}/{'user' if user else 'system'}/{service}" for place in places)
+    return next((path for path in paths if os.path.lexists(path)), None)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from .._edges import accounts, acting, process
 from .._edges.unit_checks import UnitChecker, quadlet_generator
-from .._edges.unit_folders import UnitFolders
+from .._edges.unit_folders import UnitFolders, packaged
 from .._edges.unit_manager import UnitManager
 from .._pure.definition_reading import read_definitions
 from .._pure.errors import InputError
@@ -107,6 +107,13 @@ def _result(
         group=group,
     )
     units = [rendered(definition, Style(settings.style), target) for definition in definitions]
+    told += [
+        f"{service} is a unit of a package too: the one that is made here hides {path}"
+        for unit in units
+        if unit.files
+        for service in unit.services
+        if (path := packaged(service, user=user))
+    ]
     manager = UnitManager(user=user, timeout=settings.timeout)
     ready = manager.ready(wait=not settings.check)
     if not ready and not settings.check:

@@ -11,7 +11,7 @@ import stat
 
 import pytest
 
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.unit_folders import UnitFolders
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.unit_folders import UnitFolders, packaged
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.unit_files import marker
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.unit_styles import Folder
 
@@ -30,6 +30,15 @@ def test_the_folders_of_the_system_and_of_a_user() -> None:
     user = UnitFolders.of_user("/home/ann")
     assert user.path(_QUADLET, "web.container") == "/home/ann/.config/containers/systemd/web.container"
     assert user.path(Folder.SYSTEMD, "web.service") == "/home/ann/.config/systemd/user/web.service"
+
+
+def test_a_unit_of_a_package_is_found_where_one_of_ours_would_hide_it(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "system").mkdir()
+    (tmp_path / "system" / "ssh.service").write_text("", encoding="utf-8")
+    places = [str(tmp_path / "none"), str(tmp_path)]
+    assert packaged("ssh.service", user=False, places=places) == f"{tmp_path}/system/ssh.service"
+    assert packaged("ssh.service", user=True, places=places) is None
+    assert packaged("web.service", user=False, places=places) is None
 
 
 def test_a_folder_that_is_not_there_holds_nothing(folders: UnitFolders) -> None:
