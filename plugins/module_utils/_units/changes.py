@@ -65,12 +65,14 @@ def find_changes(units: t.Sequence[Rendered], folders: Folders, group: str) -> C
         InputError: A file that is not the group's own stands where one of the files belongs.
     """
     wanted = {(file.folder, file.name): file for unit in units for file in unit.files}
+    for unit in units:
+        if any(file.folder is Folder.QUADLET for file in unit.files):
+            for service in unit.services:  # systemd would take such a file, and never see what Quadlet makes.
+                _refuse_foreign(folders, group, Folder.SYSTEMD, service)
     writes = []
     for (folder, name), file in wanted.items():
-        before = folders.read(folder, name)
+        before = _refuse_foreign(folders, group, folder, name)
         path = folders.path(folder, name)
-        if before is not None and owner(before) != group:
-            raise InputError(f"{path} is there already and {_whose(owner(before))}; it is left alone")
         if before != file.text:
             writes.append(Change(folder, name, path, before, file.text))
     removals = [
@@ -80,6 +82,14 @@ def find_changes(units: t.Sequence[Rendered], folders: Folders, group: str) -> C
     ]
     going = {_service(change.folder, change.name) for change in removals} - {None}
     return Changes(tuple(writes), tuple(removals), tuple(sorted(name for name in going if name)))
+
+
+def _refuse_foreign(folders: Folders, group: str, folder: Folder, name: str) -> str | None:
+    """The text of a file that is the group's own, None where there is none."""
+    text = folders.read(folder, name)
+    if text is not None and owner(text) != group:
+        raise InputError(f"{folders.path(folder, name)} is there already and {_whose(owner(text))}; it is left alone")
+    return text
 
 
 def _whose(group: str | None) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.unit_files import marker
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.unit_styles import Folder
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._units.changes import Change, find_changes
@@ -31,6 +32,12 @@ def test_each_file_is_compared_by_its_whole_text(host: Host) -> None:
     assert [(one.name, one.after) for one in changes.removals] == [("db.container", None)]
     assert changes.going == ("db.service",)
     assert changes.of(unit("new").files) == [changes.writes[1]]
+
+
+def test_a_service_of_somebody_elses_would_hide_what_quadlet_makes(host: Host) -> None:
+    host.folders.write(Folder.SYSTEMD, "web.service", "[Service]\n", keep_time=False)
+    with pytest.raises(InputError, match=r"systemd/web\.service is there already and was not made by this"):
+        find_changes([unit("web")], host.folders, GROUP)
 
 
 @pytest.mark.parametrize(
