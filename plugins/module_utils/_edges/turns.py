@@ -25,7 +25,7 @@ _SEEN = 8
 _LONGEST_START = 0.6
 #: How far apart restarts begin on two processors, as a multiple of the time that a start takes: so that a unit is down for
 #: about as long as if nothing else were done, or so that the processors have no pause.
-_CALM, _HURRIED = 2.8, 2.1
+_CALM, _HURRIED = 2.9, 2.0
 
 
 class Turns:
