@@ -62,3 +62,9 @@ def run_line(name: str, image: str, *options: str, policy: str = "registry") -> 
     """The command of a unit that makes its container at each start."""
     given = " ".join((f"--label={LABEL}={policy}", *options))
     return f"/usr/bin/podman run --detach --replace --name={name} {given} {image}"
+
+
+def await_running(host: Host, container: str) -> None:
+    """podman is content when the unit that it restarts has started; units that systemd takes along start after it."""
+    find = f"for each in $(seq 100); do podman ps -q --filter=name=^{container}$ | grep -q . && exit; sleep 0.1; done"
+    host.run(["sh", "-c", find], check=False)

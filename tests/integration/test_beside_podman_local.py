@@ -12,7 +12,7 @@ from harness import Ansible
 from lablib.host import Host
 from lablib.images import Kind, Pushed
 from lablib.units import deploy
-from peer import HEARD, TELLS, podman
+from peer import HEARD, TELLS, await_running, podman
 from pushing import Push, build, id_of
 from sight import look, starts, unit
 
@@ -118,11 +118,7 @@ def test_a_pod_beside_podman(host: Host, ansible: Ansible, push: Push, old: Push
             )
             if told.updated["it-member"] == "rolled back":
                 continue
-            # podman is content when the pod's unit has started; the member's unit starts after it.
-            find = (
-                "for each in $(seq 100); do podman ps -q --filter=name=^it-member$ | grep -q . && exit; sleep 0.1; done"
-            )
-            host.run(["sh", "-c", find], check=False)
+            await_running(host, "it-member")
         after = look(host)
         assert after.runs("it-member") == new
         assert after.containers["it-member"].id != before.containers["it-member"].id

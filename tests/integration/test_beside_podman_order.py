@@ -10,7 +10,7 @@ from lablib.host import Host
 from lablib.images import Kind
 from lablib.units import deploy
 from locations import DROP_INS
-from peer import podman
+from peer import await_running, podman
 from pushing import Push, id_of
 from sight import look, starts, unit
 
@@ -29,6 +29,7 @@ def test_a_parent_and_its_child_beside_podman(host: Host, ansible: Ansible, push
     restarts = {name: starts(host, f"{name}.service") for name in names}
     podman(host, "--dry-run").said(0, parent="pending", child="pending")
     podman(host, "--rollback=false").said(0, parent="true", child="true")
+    await_running(host, "it-child")
     after = look(host)
     assert {after.runs(name) for name in names} == {id_of(new)}
     assert after.containers["it-child"].id != before.containers["it-child"].id
