@@ -24,8 +24,9 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors i
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.reasons import Reason
 
 _HOLDER = """
-import pathlib, sys, time
+import pathlib, signal, sys, time
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._edges.store_lock import StoreLock
+signal.signal(signal.SIGINT, signal.default_int_handler)  # Ignored where the tests run in a shell's background.
 with StoreLock("somebody", pathlib.Path(sys.argv[1])).held(5):
     print("held", flush=True)
     time.sleep(60)
