@@ -40,7 +40,8 @@ def test_one_host_stops_nobody_and_chooses_for_nobody(ansible: Ansible, maker: I
         "after": {"id": id_of(new), "digest": new.digest},
         "changed": True,
     }
-    good = {"changed": True, "updates": [{**row, "status": "pending", "reason": "check_mode"}], "workloads": []}
+    waiting = {**row, "status": "pending", "reason": "check_mode"}
+    good = {"changed": True, "updates": [waiting], "workloads": []}
     run_by = {**good, "updates": [row]}
     jinja = f"{{{{ lookup('pipe', 'touch {tmp_path}/templated') }}}}"
     evil_plan = plan_of("good", {"it-web": (old, new)})
@@ -61,7 +62,7 @@ def test_one_host_stops_nobody_and_chooses_for_nobody(ansible: Ansible, maker: I
             },
         },
         "deep": {**good, "updates": _deep(400), "workloads": _deep(400)},
-        "huge": {**good, "updates": good["updates"] * 10_001},
+        "huge": {**good, "updates": [waiting] * 10_001},
         "jinja": {
             **good,
             "updates": [{**row, "status": "splendid", "error": jinja}],
