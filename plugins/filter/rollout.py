@@ -125,11 +125,6 @@ _value:
       type: str
       returned: step V(settings)
       sample: null
-    report:
-      description: What is taken of the report of an earlier rollout.
-      type: dict
-      returned: step V(settings)
-      sample: {}
     parts:
       description: The hosts in the order of their waves, with what each gets of the plan, or as C(left) a verdict and a sentence.
       type: list
@@ -163,9 +158,11 @@ _value:
       returned: steps V(waves), V(window) and V(gate)
       sample: {schema: 1, targets: {}, hosts: {nobody: {units: {}}}}
     report:
-      description: What the playbook hands on as the artifact C(rollout_report).
+      description:
+        - What the playbook hands on as the artifact C(rollout_report).
+        - In the step V(settings), what is taken of the report of an earlier rollout.
       type: dict
-      returned: step V(report)
+      returned: steps V(report) and V(settings)
       sample: {msg: "1 host: 1 converged.", halted: null}
     table:
       description: The report as aligned lines.
