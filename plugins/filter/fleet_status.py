@@ -141,14 +141,13 @@ _value:
       sample: "2 hosts: 2 converged. The fleet is converged."
 """
 
-import json
 import typing as t
 from datetime import datetime, timezone
 
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.answers import NOTHING_TOLD
-from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.plain import plain
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.plain import document, plain
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.reports import read_reports
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.status import Meant, status
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
@@ -175,14 +174,12 @@ def fleet_status(
 
 def _plan(given: object) -> t.Mapping[str, t.Any]:
     try:
-        document = json.loads(given) if isinstance(given, str) else plain(given)
+        found = document(given)
         # What has expired must not be applied any more, but can be looked at.
-        read_plan(document, _LONG_AGO)
-    except json.JSONDecodeError as error:
-        raise AnsibleFilterError(f"fleet_status: the plan is refused: it is no JSON: {error}") from None
+        read_plan(found, _LONG_AGO)
     except (InputError, ValueError, RecursionError) as error:
         raise AnsibleFilterError(f"fleet_status: {error}") from None
-    return t.cast("t.Mapping[str, t.Any]", document)
+    return t.cast("t.Mapping[str, t.Any]", found)
 
 
 class FilterModule:

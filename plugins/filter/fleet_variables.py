@@ -49,17 +49,17 @@ _value:
 """
 
 import typing as t
-from pathlib import Path
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.readers import from_here
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._fleet.variables import PLAYBOOKS, read_variables
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 
 #: What no fact may hold.
 _KEPT_OUT = "rollout_credentials"
 
-#: Files of the controller. A task would look for them beside the playbook, which is inside the installed collection.
+#: Files of the controller.
 _FILES = ("plan_file", "status_file")
 
 
@@ -73,7 +73,7 @@ def fleet_variables(given: object, playbook: object) -> dict[str, t.Any]:
         raise AnsibleFilterError(f"fleet_variables: {error}") from None
     for name in _FILES:
         if values.get(name):
-            values[name] = str(Path(values[name]).expanduser().absolute())
+            values[name] = from_here(values[name])
     return {name: value for name, value in values.items() if name != _KEPT_OUT}
 
 

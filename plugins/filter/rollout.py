@@ -253,8 +253,10 @@ def _begin(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
     return {**plain(begins), "settings": _settings(settings), "variables": given["variables"]}
 
 
-def _asked(settings: RolloutSettings, given: Given) -> tuple[dict[str, t.Any], dict[str, t.Any], dict[str, t.Any]]:
-    """The plan's parts and the patterns of hosts that are asked; and the hosts that are left, with the reason.
+def _asked(
+    settings: RolloutSettings, given: Given
+) -> tuple[t.Any, dict[str, t.Any], dict[str, t.Any], dict[str, t.Any]]:
+    """The plan; its parts and the patterns of hosts that are asked; and the hosts that are left, with the reason.
 
     Raises:
         InputError: The plan cannot be used, or is not the one that the rollout began with.
@@ -265,11 +267,11 @@ def _asked(settings: RolloutSettings, given: Given) -> tuple[dict[str, t.Any], d
     left = rollout_start.left_out(plain(given.get("planned")), hosts)
     found = rollout_start.slices(settings, plan, hosts, datetime.now(timezone.utc))
     only = rollout_start.only_moved(settings, plain(given.get("report")) or None, list(found))
-    return {host: part for host, part in found.items() if host in only and host not in left}, only, left
+    return plan, {host: part for host, part in found.items() if host in only and host not in left}, only, left
 
 
 def _parts(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
-    found, only, left = _asked(settings, given)
+    _plan, found, only, left = _asked(settings, given)
     parts = [{"host": host, "part": part or {}, "left": [], "only": only[host]} for host, part in found.items()]
     parts += [{"host": host, "part": {}, "left": list(why), "only": []} for host, why in left.items()]
     return {"parts": parts}
@@ -277,9 +279,8 @@ def _parts(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
 
 def _waves(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
     # What a host has got as variables is not asked for: what it tells as facts comes before them.
-    found, _only, left = _asked(settings, given)
+    plan, found, _only, left = _asked(settings, given)
     answers = {host: (part, read_answer(_told_by(given, host, _ASKED))) for host, part in found.items()}
-    plan = document(given.get("plan"))
     ledger, work = rollout_start.begun(settings, plan, answers, plain(given.get("canaries") or []))
     ledger = ledger.noting({host: HostRecord(verdict, error=why) for host, (verdict, why) in left.items()})
     parts = [{"host": host, "part": part or {}, "left": []} for host, part in work.items()]

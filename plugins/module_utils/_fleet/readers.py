@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import numbers
+import pathlib
 import typing as t
 
 from .._pure.errors import InputError
@@ -44,7 +45,8 @@ def shown(value: object) -> str:
 class Reading:
     """Reads many variables, and tells of all that are wrong at once. What is null or an empty text is not given."""
 
-    def __init__(self, given: t.Mapping[str, t.Any]) -> None:
+    def __init__(self, given: t.Mapping[str, t.Any], *, prefix: str = "rollout_") -> None:
+        self._prefix = prefix
         self._given = {
             key: value
             for key, value in given.items()
@@ -56,11 +58,11 @@ class Reading:
         return key in self._given
 
     def __call__(self, key: str, read: t.Callable[[str, t.Any], _Value], default: _Value) -> _Value:
-        """What C(read) makes of the variable C(rollout_KEY); the default where it is not given, or is wrong."""
+        """What C(read) makes of the variable, which is called by its prefix and its key; the default where it is not given, or is wrong."""
         if key not in self._given:
             return default
         try:
-            return read(f"rollout_{key}", self._given[key])
+            return read(f"{self._prefix}{key}", self._given[key])
         except InputError as error:
             self._wrong.append(str(error))
             return default
@@ -135,6 +137,14 @@ def line(name: str, value: t.Any) -> str:
     if not isinstance(value, str) or not value.isprintable():
         raise InputError(f"{name}: {shown(value)} is not a text of one line")
     return str.__str__(value).strip()
+
+
+def from_here(path: str) -> str:
+    """A file of the controller, from where Ansible was started, as other arguments of its command line are.
+
+    A task would look for it beside the playbook, which is inside the installed collection.
+    """
+    return str(pathlib.Path(path).expanduser().absolute())
 
 
 def patterns(name: str, value: t.Any) -> list[str]:

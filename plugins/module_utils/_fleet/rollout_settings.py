@@ -19,7 +19,7 @@ from datetime import tzinfo
 
 from .._pure.errors import InputError
 from .._pure.texts import harmless
-from .readers import Reading, boolean, choice, credentials, line, none_wrong, number, patterns, shown, within
+from .readers import Reading, boolean, choice, credentials, from_here, line, none_wrong, number, patterns, shown, within
 from .variables import PLAYBOOKS
 from .waves import ALL, DEFAULT_WAVES, WaveSize, parse_waves
 from .windows import Window, parse_window
@@ -168,8 +168,7 @@ def beginning(settings: RolloutSettings, given: Given) -> dict[str, t.Any]:
     source = "plan" if plan else "plan_file" if given.get("plan_file") else "made"
     return {
         "source": "none" if settings.state == "rolled_back" else source,
-        # As other arguments of its command line, and not beside the playbook.
-        "plan_file": str(pathlib.Path(given["plan_file"]).expanduser().absolute()) if given.get("plan_file") else "",
+        "plan_file": from_here(given["plan_file"]) if given.get("plan_file") else "",
         "sha256": plan.get("sha256"),
         "report": {"moved": report.get("moved")} if report else {},
     }

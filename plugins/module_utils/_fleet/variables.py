@@ -18,7 +18,7 @@ from datetime import timedelta
 
 from .._pure.errors import InputError
 from .._pure.texts import harmless
-from .readers import boolean, choice, credentials, line, none_wrong, patterns, shown, within
+from .readers import Reading, boolean, choice, credentials, line, none_wrong, patterns, shown, within
 
 _DURATION = re.compile(r"(\d{1,9})\s*([smhd]?)\Z")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -47,19 +47,11 @@ def read_variables(known: t.Sequence[Variable], given: t.Mapping[str, t.Any]) ->
     Raises:
         InputError: Some cannot be meant; the message names them all.
     """
-    names = {one.name for one in known}
-    wrong = [f"{harmless(name)}: there is no such variable" for name in sorted(set(given) - names)]
-    values = {}
-    for one in known:
-        value = given.get(one.name)
-        if value is None or (isinstance(value, str) and not value.strip()):
-            values[one.name] = one.default
-            continue
-        try:
-            values[one.name] = one.read(one.name, value)
-        except InputError as error:
-            wrong.append(str(error))
-    none_wrong(wrong)
+    read = Reading(given, prefix="")
+    for strange in sorted(set(given) - {one.name for one in known}):
+        read.object(f"{harmless(strange)}: there is no such variable")
+    values = {one.name: read(one.name, one.read, one.default) for one in known}
+    none_wrong(read.wrong)
     return values
 
 
