@@ -14,29 +14,23 @@ import pytest
 from books import Book, recorded, run
 from harness import Ansible
 
-_NAME, _PLATFORM = "registry.invalid/team/web:1", "linux/amd64"
-_OLD, _NEW, _OLD_DIGEST, _NEW_DIGEST = (f"sha256:{pair * 32}" for pair in ("ab", "cd", "01", "23"))
-_REMOTE = {"digest": _NEW_DIGEST, "platform_digest": None, "id": _NEW, "size": 1000, "registry": "registry.invalid"}
+from ansible_collections.podfleet.autoupdate.tests.unit.plugins.module_utils._fleet import fleet
+
+_NAME = "registry.invalid/team/web:1"
+_REMOTE = {
+    "digest": fleet.NEW_DIGEST,
+    "platform_digest": None,
+    "id": fleet.NEW,
+    "size": 1000,
+    "registry": "registry.invalid",
+}
 #: What each of them answers as image_digest_info.
 _REGISTRY = [{"name": _NAME, "status": "pending", "reason": None, "error": None, "local": None, "remote": _REMOTE}]
 
 
 def _host(*, new: bool = False, **other: Any) -> dict[str, Any]:
     """What a host tells, whichever module asks it."""
-    digest = _NEW_DIGEST if new else _OLD_DIGEST
-    running = {"id": _NEW if new else _OLD, "digest": digest, "digests": [digest], "platform": _PLATFORM}
-    row = {
-        "unit": "web.service",
-        "user": None,
-        "container_name": "web",
-        "image": _NAME,
-        "policy": "registry",
-        "pinned": False,
-        "reason": None,
-        "error": None,
-        "running": running,
-        "unit_state": {"active_state": "active"},
-    }
+    row = (fleet.new_row if new else fleet.row)(image=_NAME)
     return {
         "changed": False,
         "workloads": [{**row, **other.pop("row", {})}],
@@ -56,7 +50,7 @@ def _hostile(trap: Path) -> dict[str, dict[str, Any]]:
         "escapes": _host(row=unit, users=[{"user": escape, "looked_at": False, "error": escape}]),
         "types": _host(row={"running": {"id": 7, "digests": "all"}}),
         "list": {"changed": False, "workloads": {"web": 1}},
-        "holds": _host(new=True, holds=[{"id": _NEW, "platform": 7, "digests": template}, template, 7], plan=[1]),
+        "holds": _host(new=True, holds=[{"id": fleet.NEW, "platform": 7, "digests": template}, template, 7], plan=[1]),
     }
 
 
