@@ -17,6 +17,7 @@ options:
       - Globs of what to look at; without it, everything that takes part.
       - A prefix says what a glob is compared with, C(unit:), C(container:) or C(image:). A bare glob is compared with
         all three. C(.service) may be left out of a unit's name.
+      - A glob that matches nothing is most likely a typing error; a warning says so, for O(exclude) as well.
       - C(unit@USER:), and likewise the others, is about the units of this user alone, C(unit@root:) about the system's.
     type: list
     elements: str

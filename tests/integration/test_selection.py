@@ -51,10 +51,11 @@ def test_what_is_excluded_is_not_touched(host: Host, ansible: Ansible, push: Pus
 def test_a_pattern_without_a_match_is_said(host: Host, ansible: Ansible, push: Push) -> None:
     deploy(host, WEB, image=push("sel-web").reference)
 
-    only = ["it-web", "it-wbe"]
-    for run in (ansible.update(host.name, only=only), ansible.info(host.name, only=only)):
+    patterns: dict[str, Any] = {"only": ["it-web", "it-wbe"], "exclude": ["unit:it-d*"]}
+    for run in (ansible.update(host.name, **patterns), ansible.info(host.name, **patterns)):
         run.succeeded()
-        assert run.warns("'it-wbe' matches no container")
+        assert run.warns("only: the pattern 'it-wbe' matches no container")
+        assert run.warns("exclude: the pattern 'unit:it-d*' matches no container")
         assert not run.warns("'it-web' matches no container")
 
 

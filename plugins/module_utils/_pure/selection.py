@@ -100,8 +100,11 @@ class Selection:
             return False
         return not any(pattern.matches(workload) for pattern in self.exclude)
 
-    def unused(self, workloads: t.Collection[Selectable]) -> tuple[str, ...]:
-        """The C(only) patterns that match nothing: most likely typing errors."""
+    def unused(self, workloads: t.Collection[Selectable]) -> tuple[tuple[str, str], ...]:
+        """The patterns that match nothing, each with its option's name before it: most likely typing errors."""
         return tuple(
-            pattern.text for pattern in self.only if not any(pattern.matches(workload) for workload in workloads)
+            (option, pattern.text)
+            for option, patterns in (("only", self.only), ("exclude", self.exclude))
+            for pattern in patterns
+            if not any(pattern.matches(workload) for workload in workloads)
         )

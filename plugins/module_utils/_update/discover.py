@@ -56,13 +56,13 @@ class Discovery:
 
     workloads: tuple[Workload, ...]
     snapshot: Snapshot
-    unused_patterns: tuple[str, ...]
+    unused_patterns: tuple[tuple[str, str], ...]
 
     def pattern_warnings(self) -> list[str]:
         """A warning for each pattern that is most likely a typing error."""
         return [
-            f"only: the pattern {pattern!r} matches no container that takes part in updates"
-            for pattern in self.unused_patterns
+            f"{option}: the pattern {pattern!r} matches no container that takes part in updates"
+            for option, pattern in self.unused_patterns
         ]
 
 

@@ -30,7 +30,7 @@ def test_a_pattern_can_be_about_one_owners_units() -> None:
     assert some.takes(_WEB)
     for user in (None, "kai"):
         assert not Selection.parse(["unit@kim:web"], [], user).takes(_WEB)
-        assert Selection.parse(["unit@kim:web"], [], user).unused([_WEB]) == ("unit@kim:web",)
+        assert Selection.parse(["unit@kim:web"], [], user).unused([_WEB]) == (("only", "unit@kim:web"),)
     assert Selection.parse(["unit@root:web"], []).takes(_WEB)
     assert not Selection.parse(["unit@root:web"], [], "kim").takes(_WEB)
     with pytest.raises(InputError):
@@ -109,7 +109,13 @@ def test_exclude_wins_over_only(case: Taken) -> None:
     assert Selection.parse(case.only, case.exclude).takes(_WEB) is case.expected
 
 
-def test_patterns_of_only_that_match_nothing_are_told() -> None:
-    selection = Selection.parse(["unit:web", "unit:wbe", "nothing*"], ["unit:nobody"])
-    assert selection.unused([_WEB, _Workload(unit="db.service")]) == ("unit:wbe", "nothing*")
-    assert selection.unused([]) == ("unit:web", "unit:wbe", "nothing*")
+def test_patterns_that_match_nothing_are_told_with_their_option() -> None:
+    selection = Selection.parse(["unit:web", "unit:wbe", "nothing*"], ["unit:nobody", "db*"])
+    nothing = (("only", "unit:wbe"), ("only", "nothing*"), ("exclude", "unit:nobody"))
+    assert selection.unused([_WEB, _Workload(unit="db.service")]) == nothing
+    all_of_them = [("only", one) for one in ("unit:web", "unit:wbe", "nothing*")]
+    assert selection.unused([]) == (*all_of_them, ("exclude", "unit:nobody"), ("exclude", "db*"))
+
+
+def test_a_pattern_of_exclude_may_match_what_only_does_not_take() -> None:
+    assert Selection.parse(["unit:db"], ["unit:web"]).unused([_WEB, _Workload(unit="db.service")]) == ()

@@ -220,10 +220,14 @@ def test_workloads_are_sorted_by_unit_and_name(host: Host) -> None:
 
 def test_patterns_that_match_nothing_are_warned_of(host: Host) -> None:
     host.service("app.service", Recipe("app", APP))
-    report = host.update(only=["app", "unit:ap"]).check()
-    assert told(report) == {"app": ("current", None)}
-    assert [warning for warning in report.warnings if "'unit:ap'" in warning]
-    assert len(report.warnings) == 1
+    patterns: dict[str, t.Any] = {"only": ["app", "unit:ap"], "exclude": ["unit:db"]}
+    for report in (host.update(**patterns).check(), host.update(**patterns).run()):
+        assert told(report) == {"app": ("current", None)}
+        assert report.warnings == (
+            "only: the pattern 'unit:ap' matches no container that takes part in updates",
+            "exclude: the pattern 'unit:db' matches no container that takes part in updates",
+        )
+    assert host.update(exclude=["app"]).run().warnings == ()
 
 
 def test_every_digest_is_known_that_was_ever_recorded(host: Host) -> None:

@@ -184,10 +184,11 @@ def test_what_each_was_told_of_a_registry_stays_theirs() -> None:
     ]
 
 
-def test_warnings_say_whose_they_are_and_patterns_need_to_match_somewhere_only() -> None:
+@pytest.mark.parametrize("option", ["only", "exclude"])
+def test_warnings_say_whose_they_are_and_patterns_need_to_match_somewhere_only(option: str) -> None:
     here, nowhere = (
-        "only: the pattern 'unit:web' matches no container",
-        "only: the pattern 'unit:wbe' matches no container",
+        f"{option}: the pattern 'unit:web' matches no container",
+        f"{option}: the pattern 'unit:wbe' matches no container",
     )
     told = common_warnings(
         [(None, ("odd", nowhere)), ("anna", (here, nowhere, "both")), ("bert", (nowhere, "both", here))]

@@ -146,6 +146,7 @@ class Host:
         *,
         rollback: bool = True,
         only: t.Sequence[str] = (),
+        exclude: t.Sequence[str] = (),
         policies: t.Iterable[Policy] = Policy,
         back: bool = False,
         planned: Planned | None = None,
@@ -156,7 +157,7 @@ class Host:
     ) -> Update:
         """One run over this host, to be started by C(run) or C(check); C(admission) are options of what is begun at all."""
         options = Options(
-            Selection.parse(only, []),
+            Selection.parse(only, exclude),
             frozenset(policies),
             rollback,
             parallel=parallel,
