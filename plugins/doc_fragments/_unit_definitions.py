@@ -78,6 +78,7 @@ options:
       publish:
         description:
           - Ports, as podman's C(--publish) takes them.
+          - Without a port of the host's (V(:80), V(127.0.0.1::80)), podman takes a free one.
         type: list
         elements: str
         default: []
@@ -173,6 +174,9 @@ options:
       labels: &container_labels
         description:
           - Labels of the container.
+          - >-
+            Those that auto-update reads, C(io.containers.autoupdate) and C(io.containers.autoupdate.authfile), are
+            given by C(autoupdate) and C(authfile).
         type: dict
         default: {}
       podman_args: &container_podman_args

@@ -24,7 +24,9 @@ from .container_definitions import (
     UnitOptions,
 )
 from .errors import InputError
+from .published_ports import InvalidPortError, check_ports
 from .references import InvalidReferenceError, Reference
+from .reserved_words import instead_of_label, is_own_option
 from .unit_files import checked, raw_entry
 
 _Params = t.Mapping[str, t.Any]
@@ -80,26 +82,6 @@ _NOT_OF_KUBE = (
     "health",
     "labels",
     "members",
-)
-#: What the unit itself says to podman, or what systemd does in podman's place.
-_OWN_ARGUMENTS = frozenset(
-    {
-        "--name",
-        "--cidfile",
-        "--conmon-pidfile",
-        "--rm",
-        "--detach",
-        "-d",
-        "--replace",
-        "--sdnotify",
-        "--restart",
-        "--pod",
-        "--pod-id-file",
-        "--infra-conmon-pidfile",
-        "--exit-policy",
-        "--service-container",
-        "--down",
-    }
 )
 
 
@@ -173,14 +155,14 @@ def _container(name: str, entry: _Params, where: str, pod: _Params | None) -> Co
         environment=_environment(entry, where),
         environment_files=tuple(str(_path(path, f"{where}.environment_files")) for path in entry["environment_files"]),
         secrets=_values(entry, "secrets", where),
-        publish=_values(entry, "publish", where),
+        publish=_publish(entry, where),
         volumes=_volumes(entry, where),
         networks=_values(entry, "networks", where),
         user=_value(entry.get("user"), f"{where}.user"),
         userns=_value(entry.get("userns"), f"{where}.userns"),
         health=health,
         notify=notify,
-        labels=_pairs(entry, "labels", where, None),
+        labels=_labels(entry, where),
         podman_args=_podman_args(entry, where),
     )
     return ContainerUnit(name, options, _unit(entry, where, pod))
@@ -211,7 +193,7 @@ def _pod(name: str, entry: _Params, where: str) -> PodUnit:
         name=name,
         unit=_unit(entry, where, None),
         members=tuple(members),
-        publish=_values(entry, "publish", where),
+        publish=_publish(entry, where),
         volumes=_volumes(entry, where),
         networks=_values(entry, "networks", where),
         userns=_value(entry.get("userns"), f"{where}.userns"),
@@ -236,7 +218,7 @@ def _kube(name: str, entry: _Params, where: str) -> KubeUnit:
         yaml=_text(entry.get("yaml"), f"{where}.yaml"),
         path=_path(entry.get("path"), f"{where}.path"),
         policies=tuple(policies),
-        publish=_values(entry, "publish", where),
+        publish=_publish(entry, where),
         networks=_values(entry, "networks", where),
         podman_args=_podman_args(entry, where),
     )
@@ -301,6 +283,16 @@ def _health(health: _Params | None, where: str) -> Health | None:
     return Health(command or "none", durations["interval"], retries, durations["start_period"], durations["timeout"])
 
 
+def _publish(entry: _Params, where: str) -> tuple[str, ...]:
+    published = _values(entry, "publish", where)
+    for one in published:
+        try:
+            check_ports(one)
+        except InvalidPortError as error:
+            raise InputError(f"{where}.publish: {one[:64]!r}: {error}") from None
+    return published
+
+
 def _volumes(entry: _Params, where: str) -> tuple[str, ...]:
     volumes = _values(entry, "volumes", where)
     for volume in volumes:
@@ -314,11 +306,20 @@ def _podman_args(entry: _Params, where: str) -> tuple[str, ...]:
     given = _words(entry, "podman_args", where)
     for argument in given:
         option = argument.partition("=")[0]
-        if option in _OWN_ARGUMENTS:
+        if is_own_option(option):
             raise InputError(f"{where}.podman_args: {option} is what the unit itself says")
         if not argument or argument == "--":
             raise InputError(f"{where}.podman_args: {argument!r} would end the options")
     return given
+
+
+def _labels(entry: _Params, where: str) -> tuple[tuple[str, str], ...]:
+    pairs = _pairs(entry, "labels", where, None)
+    for name in dict(pairs):
+        instead = instead_of_label(name)
+        if instead:
+            raise InputError(f"{where}.labels: {name[:64]} cannot be given as a label: {instead}")
+    return pairs
 
 
 def _environment(entry: _Params, where: str) -> tuple[tuple[str, str], ...]:

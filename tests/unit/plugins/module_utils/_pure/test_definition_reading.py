@@ -71,6 +71,11 @@ def test_a_pod_gives_its_members_names_and_state() -> None:
     assert {one.unit.state for one in found.members} == {State.STOPPED}
 
 
+def test_labels_that_only_look_like_those_of_updates_are_the_users() -> None:
+    mine = {"io.containers.autoupdates": "1", "io.containers": "2", "podman_systemd_unit": "3"}
+    assert dict(_one(entry(labels=mine)).container.labels) == mine
+
+
 def test_kube_by_value_and_by_path() -> None:
     by_value = _one(entry("play", kind="kube", yaml="kind: Pod\n", policies={"*": "registry", "app": "local"}))
     by_path = _one(entry("play", kind="kube", path="/srv/play.yml"))
@@ -88,6 +93,27 @@ def test_what_is_absent_is_no_unit() -> None:
     ("given", "message"),
     [
         (entry("web.service"), "not a name for a unit"),
+        (
+            entry(publish=["80", "70000:80"]),
+            r"^units\[0\] \(web\)\.publish: '70000:80': 70000 is not a port from 1 to 65535$",
+        ),
+        (entry(kind="kube", path="/a.yml", publish=["0"]), "publish: '0': 0 is not a port"),
+        (entry(kind="pod", publish=["1-2:1"], members=[member("a")]), "publish: '1-2:1': 1-2 are 2 ports of the host"),
+        (
+            entry(labels={"io.containers.autoupdate": "local"}),
+            r"^units\[0\] \(web\)\.labels: io.containers.autoupdate cannot be given as a label: use autoupdate$",
+        ),
+        (entry(autoupdate="disabled", labels={"io.containers.autoupdate": "registry"}), "use autoupdate$"),
+        (
+            entry(labels={"io.containers.autoupdate.authfile": "/a"}),
+            "authfile cannot be given as a label: use authfile$",
+        ),
+        (entry(labels={"io.containers.autoupdate.x": "/a"}), "use autoupdate and authfile$"),
+        (entry(labels={"PODMAN_SYSTEMD_UNIT": "a.service"}), "the unit sets it itself"),
+        (
+            entry(kind="pod", members=[member("a", labels={"io.containers.autoupdate": "local"})]),
+            r"members\[0\]\.labels: io.containers.autoupdate cannot",
+        ),
         (entry("-web"), "not a name for a unit"),
         (entry("web@"), "not a name for a unit"),
         (entry("a/b"), "not a name for a unit"),

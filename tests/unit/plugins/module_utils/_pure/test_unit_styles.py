@@ -242,8 +242,8 @@ def test_what_spoils_updates_is_warned_of() -> None:
     assert _rendered(entry(podman_args=["--pull", "always"])).warnings
 
 
-def test_labels_for_updates_win_over_the_users() -> None:
-    unit = _rendered(entry(authfile="/a.json", labels={"io.containers.autoupdate": "local", "b": "c"}), "quadlet")
+def test_labels_for_updates_stand_beside_the_users() -> None:
+    unit = _rendered(entry(authfile="/a.json", labels={"b": "c"}), "quadlet")
 
     assert _lines(unit)["Label"] == [
         "b=c",
