@@ -50,6 +50,7 @@ options:
         description:
           - When the hold ends by itself, such as V(2026-12-27) or V(2026-12-27T06:00:00+01:00). Without a time it is the
             first moment of that day, without an offset it is UTC.
+          - An entry whose time has come already holds nothing and is not remembered; a warning names it.
         type: str
   bad_images:
     description:

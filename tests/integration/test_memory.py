@@ -108,8 +108,9 @@ def test_people_hold_units_and_references_for_a_time(host: Host, ansible: Ansibl
         assert (again.succeeded().verdicts(), again.result.changed) == (held, False)
 
     holds = [{"unit": "it-w*", "until": "2026-01-01"}, {"unit": "it-db", "until": "2999-01-01T00:00:00+01:00"}]
-    result = ansible.update(host.name, holds=holds).succeeded()
-    assert result.verdicts() == {"it-web": ("updated", None), "it-db": ("held", "user_hold")}
+    done = ansible.update(host.name, holds=holds)
+    assert done.succeeded().verdicts() == {"it-web": ("updated", None), "it-db": ("held", "user_hold")}
+    assert done.warns("has ended already, so it holds nothing: everything in it-w* until 2026-01-01T00:00:00Z")
     assert look(host).runs("it-web") == id_of(new_web)
     assert ansible.update(host.name, holds=[]).succeeded().verdicts()["it-db"] == ("updated", None)
     assert look(host).runs("it-db") == id_of(new_db)

@@ -107,6 +107,10 @@ class UserHold:
         bare = unit[: -len(".service")] if unit.endswith(".service") else unit
         return bool(self.unit) and any(fnmatch.fnmatchcase(name, self.unit) for name in (unit, bare))
 
+    def is_over(self, now: datetime) -> bool:
+        """Whether it holds nothing any more."""
+        return self.until is not None and self.until <= now
+
     def __str__(self) -> str:
         what = " in ".join(part for part in (self.reference or "everything", self.unit) if part)
         until = f" until {written(self.until)}" if self.until else ""

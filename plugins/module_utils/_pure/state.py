@@ -81,7 +81,7 @@ class State:
 
     def at(self, now: datetime) -> State:
         """The state without the holds that have ended by now."""
-        over = [one for one in self.holds if isinstance(one, UserHold) and one.until is not None and one.until <= now]
+        over = [one for one in self.holds if isinstance(one, UserHold) and one.is_over(now)]
         return replace(self, holds=tuple(one for one in self.holds if one not in over)) if over else self
 
     def keeping(self, unit: str, reference: str, slots: t.Sequence[Slot]) -> State:

@@ -201,6 +201,7 @@ class Update:
         discovery = discover(world.store, world.processes, selection, options.policies, begin_, trust)
         self._warnings += discovery.pattern_warnings()
         self._memory.begin(discovery, write=write)
+        self._warnings += self._memory.warnings
         decide = self._as_planned if planned else self._backward if options.back else self._forward
         discovery, decisions = decide(discovery)
         decisions = self._memory.with_holds(discovery, decisions)

@@ -90,6 +90,11 @@ class Memory:
         before = self._remembered.read().at(now)
         self._state = self._asked(before, discovery).at(now)
         self.changed = self._state.holds != before.holds
+        # It is left out above, and would else look as if it held.
+        over = [one for one in self.options.holds or () if one.is_over(now)]
+        self.warnings += [
+            f"holds: this one has ended already, so it holds nothing: {one}" for one in dict.fromkeys(over)
+        ]
         if self._state != before and write:
             self._state = self._remembered.change(lambda state: self._asked(state, discovery).at(now))
 

@@ -161,10 +161,20 @@ def test_a_held_reference_stays_until_the_hold_ends(host: Host) -> None:
 def test_a_hold_that_has_ended_when_it_is_given_holds_nothing(host: Host) -> None:
     _well(host)
     over = UserHold.parse(APP, until="2026-11-21T12:00:00Z")
-    report = host.update(holds=(over,)).run()
-    assert told(report) == {"app": ("updated", None)}
-    assert not host.update(holds=(over,)).run().changed
-    assert host.memory.state.holds == ()
+    unit = UserHold.parse(unit="ap*", until="2026-11-20", reason="the sale")
+    holding = UserHold.parse(unit="db")
+    said = tuple(
+        f"holds: this one has ended already, so it holds nothing: {one}"
+        for one in (f"{APP} until 2026-11-21T12:00:00Z", "everything in ap* until 2026-11-20T00:00:00Z: the sale")
+    )
+    holds = (over, unit, over, holding)
+    checked = host.update(holds=holds).check()
+    assert (told(checked), checked.warnings) == ({"app": ("pending", "check_mode")}, said)
+    report = host.update(holds=holds).run()
+    assert (told(report), report.warnings) == ({"app": ("updated", None)}, said)
+    assert host.memory.state.holds == (holding,)
+    again = host.update(holds=holds).run()
+    assert (again.changed, again.warnings, host.memory.state.holds) == (False, said, (holding,))
 
 
 def test_a_check_decides_by_the_holds_of_its_task_and_writes_nothing(host: Host) -> None:
