@@ -32,6 +32,7 @@ options:
       registry:
         description:
           - The registry's host with an optional port, to which a namespace or repository may be added.
+          - Two entries for the same one are refused. Of a registry and a repository in it, the repository's counts there.
         type: str
         required: true
       username:

@@ -17,6 +17,7 @@ options:
       - Credentials that are used before those of any file.
       - Each entry has C(registry) (a host with an optional port, to which a namespace or repository may be added) and
         C(username) with C(password), or C(identity_token).
+      - Two entries for the same C(registry) are refused. Of a registry and a repository in it, the repository's counts there.
     type: list
     elements: dict
     default: []

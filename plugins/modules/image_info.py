@@ -296,22 +296,22 @@ def main() -> t.NoReturn:
         },
         supports_check_mode=True,
     )
-    params = module.params
-    names = None if params["name"] is None else tuple(params["name"])
-    settings = ImageSettings(
-        names=names,
-        engine=params["engine"],
-        platform=params["platform"],
-        filters=tuple(params["filters"]),
-        manifest_list=params["manifest_list"],
-        timeout=params["registry_timeout"],
-        access=arguments.access(params),
-    )
 
     def body() -> dict[str, t.Any]:
+        params = module.params
+        names = None if params["name"] is None else tuple(params["name"])
+        settings = ImageSettings(
+            names=names,
+            engine=params["engine"],
+            platform=params["platform"],
+            filters=tuple(params["filters"]),
+            manifest_list=params["manifest_list"],
+            timeout=params["registry_timeout"],
+            access=arguments.access(params),
+        )
         return image_info(settings).to_result()
 
-    asks_registry = any(name.startswith("docker://") for name in names or ())
+    asks_registry = any(name.startswith("docker://") for name in module.params["name"] or ())
     entry.run(module, body, libraries=("requests",) if asks_registry else ())
 
 

@@ -12,7 +12,7 @@ import typing as t
 
 from .._engine import scopes
 from .._engine.settings import Access, Settings
-from .._pure.credentials import TOKEN_USER, Credential
+from .._pure.credentials import TOKEN_USER, Credential, must_be_distinct
 from .._pure.holds import BadImage, UserHold
 from .._pure.policies import Policy
 from .._pure.reasons import Status
@@ -143,9 +143,15 @@ def credential(entry: t.Mapping[str, t.Any]) -> Credential:
 
 
 def access(params: t.Mapping[str, t.Any]) -> Access:
-    """What a module with the credentials fragment was told of registries; the others keep the defaults."""
+    """What a module with the credentials fragment was told of registries; the others keep the defaults.
+
+    Raises:
+        InputError: Two credentials are for the same registry.
+    """
+    entries = params.get("credentials") or ()
+    must_be_distinct(one["registry"] for one in entries)
     return Access(
-        credentials={one["registry"]: credential(one) for one in params.get("credentials") or ()},
+        credentials={one["registry"]: credential(one) for one in entries},
         authfile=params.get("authfile"),
         validate_certs=params.get("validate_certs"),
         ca_path=params.get("ca_path"),

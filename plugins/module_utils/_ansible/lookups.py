@@ -13,7 +13,7 @@ import typing as t
 from ansible.module_utils.basic import missing_required_lib
 
 from .._engine.settings import Access
-from .._pure.credentials import Credential
+from .._pure.credentials import Credential, must_be_distinct
 from .._pure.errors import InputError, MissingLibraryError
 from .arguments import credential
 
@@ -31,8 +31,10 @@ def access(
     Raises:
         InputError: One cannot be meant.
     """
+    entries = [_entry(one) for one in option("credentials")]
+    must_be_distinct(registry for registry, _credential in entries)
     return Access(
-        credentials={**(fallback or {}), **dict(_entry(one) for one in option("credentials"))},
+        credentials={**(fallback or {}), **dict(entries)},
         authfile=option("authfile"),
         # With true there is no registries.conf to ask, and what is not told is verified.
         validate_certs=None if option("validate_certs") else False,

@@ -12,6 +12,7 @@ import numbers
 import pathlib
 import typing as t
 
+from .._pure.credentials import must_be_distinct
 from .._pure.errors import InputError
 from .._pure.selection import Selection
 from .._pure.texts import harmless
@@ -165,10 +166,10 @@ def patterns(name: str, value: t.Any) -> list[str]:
 
 
 def credentials(name: str, value: t.Any) -> list[dict[str, str]]:
-    """Credentials of registries, as a task's: checked in shape only and never shown; who asks a registry reads them.
+    """Credentials of registries, as a task's: no secret is looked at or shown; who asks a registry reads them.
 
     Raises:
-        InputError: They have another shape.
+        InputError: They have another shape, or two are for the same registry.
     """
     if not isinstance(value, (list, tuple)) or not all(isinstance(one, t.Mapping) for one in value):
         raise InputError(
@@ -185,4 +186,5 @@ def credentials(name: str, value: t.Any) -> list[dict[str, str]]:
                 f"{name}: entry {at} is not as it should be: it has registry, and username with password, or identity_token,"
                 " all of them texts"
             )
+    must_be_distinct((one["registry"] for one in value if isinstance(one["registry"], str)), name)
     return [dict(one) for one in value]

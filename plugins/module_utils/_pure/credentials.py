@@ -12,11 +12,14 @@ import base64
 import typing as t
 from dataclasses import dataclass, field
 
+from .errors import InputError
 from .references import DOCKER_HUB, Reference
+from .texts import printable
 
 #: What stands for the user name where an identity token is all there is (Docker's credential helper protocol).
 TOKEN_USER = "<token>"  # noqa: S105 (no secret)
 _HUB_HOSTS = ("index.docker.io", "registry-1.docker.io", DOCKER_HUB)
+_LONGEST_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -89,3 +92,22 @@ def host_of(text: str) -> str:
     """The registry's host that a key names; Docker Hub has several names."""
     host = text.rpartition("://")[2].partition("/")[0]
     return DOCKER_HUB if host in _HUB_HOSTS else host
+
+
+def must_be_distinct(registries: t.Iterable[str], where: str = "credentials") -> None:
+    """Refuse two credentials for one key, however each of them writes it; C(where) is the option that has them.
+
+    A registry and a repository in it are two keys: the more specific one counts for what it names.
+
+    Raises:
+        InputError: It names the key, without what somebody may have put before its host.
+    """
+    seen: set[str] = set()
+    for text in registries:
+        key = registry_key(text)
+        if key in seen:
+            shown = printable(key.rpartition("@")[2][:_LONGEST_SHOWN])
+            raise InputError(
+                f"{where}: two entries are for {shown}, so it cannot be told which of them is meant; keep one"
+            )
+        seen.add(key)

@@ -166,6 +166,10 @@ def test_a_certificate_of_nobody_is_not_believed_by_default() -> None:
         ({"credentials": [{"registry": "quay.io", "username": "u", "password": "p", "token": "x"}]}, "no token"),
         ({"credentials": [{"registry": "quay.io", "username": "u", "password": 7}]}, "dictionary of texts"),
         ({"credentials": ["quay.io"]}, "dictionary of texts"),
+        (
+            {"credentials": [{"registry": "quay.io", "identity_token": one} for one in "xy"]},
+            "two entries are for quay.io",
+        ),
     ],
 )
 def test_options_that_cannot_be_meant_are_refused(options: dict[str, t.Any], message: str) -> None:

@@ -72,6 +72,10 @@ def test_texts_are_read_as_what_is_wanted(name: str, written: object, value: obj
         ("rollout_credentials", "secret"),
         ("rollout_credentials", [{"username": "u", "password": "s3cret"}]),
         ("rollout_credentials", [{"registry": "quay.io", "pasword": "s3cret"}]),
+        (
+            "rollout_credentials",
+            [{"registry": one, "username": "u", "password": "s3cret"} for one in ("a.io", "a.io/")],
+        ),
         ("rollout_wave", "1"),
     ],
 )

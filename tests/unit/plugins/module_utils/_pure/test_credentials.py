@@ -13,8 +13,10 @@ from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.credenti
     Credential,
     CredentialBook,
     host_of,
+    must_be_distinct,
     registry_key,
 )
+from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.errors import InputError
 from ansible_collections.podfleet.autoupdate.plugins.module_utils._pure.references import Reference
 
 _SECRET = "tr0ub4dor"
@@ -108,3 +110,26 @@ def test_no_password_shows_where_objects_are_printed() -> None:
     credential = Credential("me", _SECRET, _SECRET)
     shown = [repr(credential), str(credential), repr(CredentialBook({"a": credential})), f"{credential}"]
     assert not [text for text in shown if _SECRET in text or credential.basic() in text]
+
+
+@pytest.mark.parametrize(
+    ("texts", "named"),
+    [
+        (("quay.io", "quay.io"), "quay.io"),
+        (("quay.io/team", "other.io", "https://quay.io/team/"), "quay.io/team"),
+        (("localhost:5000", "localhost:5000/"), "localhost:5000"),
+        (("docker.io", "https://index.docker.io/v1/"), "docker.io"),
+        ((f"https://me:{_SECRET}@quay.io", f"me:{_SECRET}@quay.io"), "quay.io"),
+        (("quay.io\n", "quay.io\n"), "quay.io"),
+    ],
+)
+def test_two_credentials_for_one_registry_are_refused_without_a_secret(texts: tuple[str, ...], named: str) -> None:
+    with pytest.raises(InputError, match=f"^rollout_credentials: two entries are for {named}") as refused:
+        must_be_distinct(texts, "rollout_credentials")
+    assert _SECRET not in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+def test_a_registry_its_ports_and_what_is_in_it_are_different_keys() -> None:
+    must_be_distinct(("quay.io", "quay.io:443", "quay.io/team", "quay.io/team/app", "quay.io/teams", "docker.io", "io"))
+    must_be_distinct(())
