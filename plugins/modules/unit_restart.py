@@ -20,6 +20,8 @@ description:
   - Only units that are active are restarted, as C(systemctl try-restart) does it. One that is not, or that has a job in
     the queue, is left alone; RV(units[].reason) says so, and it is no failure.
   - A unit that does not exist, or that is masked, is a failure. All others are restarted all the same.
+  - Units that require one of these, are bound to it or are part of it, go down with it, and were they active, they are
+    started again. RV(units[].dependents) names them, in check mode too.
   - A restart that does not end in time is cancelled, which leaves the unit down. It is started again on the image that it
     had, while local names point to where they did afterwards; the task fails. A unit that fails on its new image is not put
     back; M(podfleet.autoupdate.image_autoupdate) does that.
@@ -132,6 +134,16 @@ units:
       type: str
       returned: success and failure
       sample: null
+    dependents:
+      description:
+        - The units that were active and that the restart takes along, because they require this one, are bound to it or
+          are part of it, directly or through others; of a pod's unit, those of its members. In check mode those that it
+          would take along.
+        - Empty where the unit is not restarted, null where systemd does not tell.
+      type: list
+      elements: str
+      returned: success and failure
+      sample: [web-admin.service]
     job_result:
       description:
         - What systemd said of the restart, such as V(done), V(failed), V(canceled), V(timeout), V(dependency) or

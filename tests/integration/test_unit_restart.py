@@ -66,9 +66,11 @@ def test_what_cannot_be_restarted(host: Host, ansible: Ansible, push: Push) -> N
     units.deploy(host, "it-down", image=image)
     host.run(["systemctl", "stop", "it-down"])
     host.run(["ln", "-s", "/dev/null", "/run/systemd/system/it-masked.service"])
-    host.write("/run/systemd/system/it-plain@.service", "[Service]\nExecStart=/bin/sleep infinity\n")
+    sleeping = "[Service]\nExecStart=/bin/sleep infinity\n"
+    host.write("/run/systemd/system/it-plain@.service", sleeping)
+    host.write("/run/systemd/system/it-along.service", f"[Unit]\nPartOf=it-web.service\n{sleeping}")
     host.run(["systemctl", "daemon-reload"])
-    host.run(["systemctl", "start", "it-plain@one.service"])
+    host.run(["systemctl", "start", "it-plain@one.service", "it-along.service"])
     try:
         for condition in ("stale", "always"):
             run = _restart(
@@ -84,12 +86,14 @@ def test_what_cannot_be_restarted(host: Host, ansible: Ansible, push: Push) -> N
             }
             assert "it-masked.service: unit_not_loaded" in run.failed().data["msg"]
             assert run.result.changed is always
+            along = {row["unit"]: row["dependents"] for row in run.result.data["units"] if row["dependents"]}
+            assert along == ({"it-web.service": ["it-along.service"]} if always else {})
         assert unit(host, "it-down.service").active == "inactive"
         for name in ("../it", "it web", "it.timer/x", ""):
             assert "not the name of a service" in _restart(ansible, host, name).failed().data["msg"]
     finally:
-        host.run(["systemctl", "stop", "it-plain@one.service"])
-        host.run(["sh", "-c", "rm /run/systemd/system/it-masked.service /run/systemd/system/it-plain@.service"])
+        host.run(["systemctl", "stop", "it-plain@one.service", "it-along.service"])
+        host.run(["sh", "-c", "cd /run/systemd/system && rm it-masked.service it-plain@.service it-along.service"])
 
 
 def test_what_fails_or_hangs(host: Host, ansible: Ansible, push: Push) -> None:

@@ -107,6 +107,7 @@ def _row(row: RestartRow, user: str | None) -> dict[str, t.Any]:
         "restarted": row.restarted,
         "reason": row.reason.value if row.reason else None,
         "error": row.error,
+        "dependents": None if row.dependents is None else list(row.dependents),
         "job_result": row.job_result,
         "active_state": facts.active_state if facts else None,
         "sub_state": facts.sub_state if facts else None,

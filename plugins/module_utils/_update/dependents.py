@@ -49,6 +49,10 @@ class Dependents:
         """The dependents of a unit that were active."""
         return self._active.get(unit, frozenset())
 
+    def noted(self, unit: str) -> tuple[str, ...] | None:
+        """The same, sorted; None where systemd did not tell."""
+        return tuple(sorted(self._active[unit])) if unit in self._active else None
+
     def restore(self, units: t.Sequence[str]) -> dict[str, Failure]:
         """Start what was active and is down, and wait for what systemd starts by itself; by unit, what did not come up."""
         wanted = sorted({one for unit in units for one in self.of(unit)})

@@ -42,7 +42,10 @@ class Condition(str, enum.Enum):
 
 @dataclass(frozen=True)
 class RestartRow:
-    """What became of one unit. C(moves) are its stale containers: name, image argument, image IDs before and after."""
+    """What became of one unit. C(moves) are its stale containers: name, image argument, image IDs before and after.
+
+    C(dependents) are the units that were active and that its restart takes along; None where systemd does not tell.
+    """
 
     unit: str
     stale: bool = False
@@ -54,6 +57,7 @@ class RestartRow:
     duration: float | None = None
     facts: UnitFacts | None = None
     moves: tuple[tuple[str, str, str, str], ...] = ()
+    dependents: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True)
@@ -102,13 +106,22 @@ class Restarting:
 
     def check(self, wanted: t.Sequence[str]) -> list[RestartRow]:
         """Say what C(run) would do. Where systemd does not answer, what podman tells decides, and a warning says so."""
+        units: Units | None = None
+        facts: dict[str, UnitFacts] | None = None
         try:
-            facts: dict[str, UnitFacts] | None = self._connect().facts(wanted)
+            units = self._connect()
+            facts = units.facts(wanted)
         except (UnitError, MissingLibraryError) as error:
             self.warnings.append(unchecked_warning(error))
-            facts = None
-        found = self._look(wanted, facts)
-        return [replace(one.row, reason=Reason.CHECK_MODE) if one.row.restarted else one.row for one in found]
+        rows = [one.row for one in self._look(wanted, facts)]
+        chosen = [row.unit for row in rows if row.restarted]
+        dependents = _dependents(chosen, units) if units is not None and facts is not None else None
+        return [
+            replace(row, reason=Reason.CHECK_MODE, dependents=dependents.noted(row.unit) if dependents else None)
+            if row.restarted
+            else row
+            for row in rows
+        ]
 
     def run(self, wanted: t.Sequence[str], gate: t.Callable[[Units], Gate]) -> list[RestartRow]:
         """Restart side by side what is to be restarted, and judge it.
@@ -195,8 +208,7 @@ class Restarting:
 
     def _restart(self, chosen: t.Sequence[_Found], units: Units, gate: Gate) -> dict[str, RestartRow]:
         started = time.monotonic()
-        dependents = Dependents(units)
-        dependents.remember({one.unit: (one.unit,) for one in chosen})
+        dependents = _dependents([one.unit for one in chosen], units)
         # What another one's restart takes along is restarted by that, and once.
         by = restarted_by((one.unit for one in chosen), units.links([one.unit for one in chosen]))
         ended = units.restart(sorted(set(by.values())))
@@ -216,6 +228,7 @@ class Restarting:
         rows = {}
         for one in chosen:
             row = replace(one.row, job_result=jobs[one.unit].result, duration=duration)
+            row = replace(row, dependents=dependents.noted(one.unit))
             if jobs[one.unit].refused:
                 row = replace(one.row, restarted=False)
             if one.unit in failures:
@@ -256,3 +269,10 @@ class Restarting:
                 kept = names.rejected(name, new)
                 if kept not in self._images.get(new, ()):
                     self._store.untag(new, kept)
+
+
+def _dependents(restarted: t.Sequence[str], units: Units) -> Dependents:
+    """What goes down with each of the units when it is restarted, as it is now."""
+    dependents = Dependents(units)
+    dependents.remember({unit: (unit,) for unit in restarted})
+    return dependents

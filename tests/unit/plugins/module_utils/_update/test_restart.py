@@ -73,7 +73,7 @@ def test_a_check_restarts_nothing_and_says_the_same(stale: Host) -> None:
 def test_a_check_without_systemd_says_so_and_a_run_fails(stale: Host) -> None:
     stale.no_dbus = True
     restarting = _restarting(stale)
-    assert [row.restarted for row in restarting.check([UNIT])] == [True]
+    assert [(row.restarted, row.dependents) for row in restarting.check([UNIT])] == [(True, None)]
     assert any(Reason.UNITS_NOT_CHECKED.value in warning for warning in restarting.warnings)
     with pytest.raises(UnitError):
         _run(stale)
@@ -169,6 +169,29 @@ def test_a_restart_that_hangs_without_a_way_back_leaves_the_unit_down(late: Host
     row = _run(late)[UNIT]
     assert (row.failed, row.reason) == (True, Reason.UNIT_DOWN)
     assert late.tags == {APP: V2.id}
+
+
+def test_what_a_restart_takes_along_is_named_where_it_was_active(stale: Host) -> None:
+    stale.service("other.service", Recipe("other", APP, policy=None))
+    for name in ("child.service", "idle.service"):
+        stale.service(name)
+    stale.services["idle.service"].active_state = "inactive"
+    stale.tied[UNIT] = UnitLinks(dependents=frozenset({"idle.service", "child.service", "gone.service"}))
+    checked = {row.unit: row.dependents for row in _restarting(stale, Condition.ALWAYS).check([UNIT, "other.service"])}
+    assert checked == {UNIT: ("child.service",), "other.service": ()}
+    rows = _run(stale, UNIT, "other.service", condition=Condition.ALWAYS)
+    assert {unit: row.dependents for unit, row in rows.items()} == checked
+    assert _run(stale)[UNIT].dependents == ()
+
+
+def test_what_a_restart_takes_along_is_not_known_where_systemd_does_not_tell(
+    stale: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def links(_units: t.Collection[str]) -> dict[str, UnitLinks]:
+        raise UnitError("systemd did not answer over D-Bus")
+
+    monkeypatch.setattr(stale, "links", links)
+    assert [(row.restarted, row.dependents) for row in _restarting(stale).check([UNIT])] == [(True, None)]
 
 
 def test_what_another_ones_restart_takes_along_is_restarted_once(stale: Host) -> None:
