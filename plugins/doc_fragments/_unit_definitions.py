@@ -156,6 +156,7 @@ options:
       requires: &container_requires
         description:
           - Units that must run, and are started first. Without a suffix, C(.service) is meant.
+          - A unit that neither the list nor the host has is warned of.
         type: list
         elements: str
         default: []

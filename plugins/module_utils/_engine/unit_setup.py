@@ -18,6 +18,7 @@ from .._edges.unit_folders import UnitFolders, packaged
 from .._edges.unit_manager import UnitManager
 from .._pure.definition_reading import read_definitions
 from .._pure.errors import InputError
+from .._pure.other_units import units_to_find, unknown_units
 from .._pure.unit_files import checked_group
 from .._pure.unit_styles import OLDEST_PODMAN, Folder, Rendered, Style, Target, Version, parse_version, rendered
 from .._units.changes import Change
@@ -120,6 +121,7 @@ def _result(
         raise InputError(
             "systemd does not answer" + ("; does the user linger (loginctl enable-linger)?" if user else "")
         )
+    told += unknown_units(definitions, manager.facts(units_to_find(definitions))) if ready else []
     checker = UnitChecker(user=user) if podman and ready else None
     setup = _run(SetupFlow(folders, manager, checker, group), units, settings)
     return _told(setup, [*told, *(warning for unit in units for warning in unit.warnings)], check=settings.check)
