@@ -60,7 +60,9 @@ def test_units_of_a_user(host: Host, ansible: Ansible, push: Push, shop: Shop, s
         "container_units_user": _USER,
         "container_units_style": style,
         "container_units_install": False,
-        "container_units": [{"name": "it-web", "image": image, "environment": {"A": "$HOME %h"}, "timeout_stop": 2}],
+        "container_units": [
+            {"name": "it-web", "image": image, "environment": {"A": "$HOME %h"}, "timeout_stop": 2, "restart": "no"}
+        ],
     }
 
     predicted = play(ansible, host, variables, options=["--check", "--diff"]).succeeded()
@@ -84,9 +86,17 @@ def test_units_of_a_user(host: Host, ansible: Ansible, push: Push, shop: Shop, s
         assert play(ansible, host, variables, options=options).succeeded().changed == 0
     assert shop.container("it-web")["Id"] == container["Id"]
 
+    shop.run("podman", "kill", "it-web")
+    failed = "until systemctl --user is-failed it-web.service; do sleep 0.1; done"
+    shop.run("timeout", "20", "sh", "-c", failed)
     away = {name: value for name, value in variables.items() if name == "container_units_user"}
     assert play(ansible, host, away, entry="remove").succeeded().stories() == {"it-web.service": ("removed", "stopped")}
     assert shop.run("podman", "ps", "--all", "--quiet") == ""
+    assert "it-web" not in shop.run("systemctl", "--user", "--failed")
+    assert (
+        "network-online.target"
+        not in host.run(["systemctl", "show", "--property=Wants", f"user@{shop.uid}.service"]).stdout
+    )
 
 
 @pytest.mark.parametrize("distro", ["trixie", "bookworm"])

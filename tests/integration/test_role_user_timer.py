@@ -89,10 +89,19 @@ def test_a_users_containers_update_themselves(host: Host, ansible: Ansible, push
         assert _run_now(user) == 1
         assert user.runs("it-own") == id_of(new)
 
+        order = f"/etc/systemd/system/user@{user.uid}.service.d/podfleet-autoupdate.conf"
+        other = f"/home/{USER}/.config/systemd/user/it-else.service"
+        host.run(["test", "-e", order])
+        marker = "# Managed by podfleet.autoupdate.container_units, group else. Changes are overwritten."
+        host.write(other, f"{marker}\n[Service]\nExecStart=/bin/true\n")
+        assert f"{_UNIT}.service" in user.run("systemctl", "--user", "--failed")
         host.run(["mkdir", "-p", "/etc/podfleet-autoupdate/users/it-other"])
         host.write("/etc/podfleet-autoupdate/users/it-other/timer.json", "{}")
         removed = play(ansible, host, {"container_units_user": USER}, entry="remove").succeeded()
         assert removed.changed > 0
+        assert _UNIT not in user.run("systemctl", "--user", "--failed")
+        host.run(["test", "-e", order])  # Another group of the user's has a unit.
+        host.run(["rm", other])
         assert _shown(user, f"{_UNIT}.timer", "LoadState") == ["not-found"]
         assert _shown(user, _PODMANS[0], "ActiveState", "UnitFileState") == ["active", "enabled"]
         links = user.run("find", f"/home/{USER}/.config/systemd", "-name", "podfleet*")
@@ -110,3 +119,4 @@ def test_a_users_containers_update_themselves(host: Host, ansible: Ansible, push
 
         play(ansible, host, {"container_units_user": USER}, entry="remove").succeeded()
         assert "05:00:00" not in _shown(user, _PODMANS[0], "TimersCalendar")[0]
+        assert host.run(["test", "-e", order], check=False).returncode == 1

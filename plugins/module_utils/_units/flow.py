@@ -118,6 +118,7 @@ class SetupFlow:
         problem = self.manager.reload() if changes or stale else None
         if problem:
             return [replace(row, error=problem) for row in rows]
+        self._forget(changes.going)
         for verb in ("enable", "disable"):
             self.manager.control(verb, [row.unit for row in rows if row.enablement == f"{verb}d"])
         return self._operate(units, rows)
@@ -129,6 +130,12 @@ class SetupFlow:
         self.manager.control("disable", [name for name in links if facts[name].unit_file_state == "enabled"])
         for change in changes.removals:
             self.folders.remove(change.folder, change.name)
+
+    def _forget(self, gone: t.Sequence[str]) -> None:
+        """A unit that failed stays in systemd's list of those after its file went."""
+        facts = self.manager.facts(gone)
+        failed = [name for name in gone if name in facts and facts[name].active_state == "failed"]
+        self.manager.control("reset-failed", failed)
 
     def _operate(self, units: t.Sequence[Rendered], rows: list[Row]) -> list[Row]:
         """Stop and start units; those that do not run afterwards carry the error."""

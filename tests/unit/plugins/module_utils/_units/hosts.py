@@ -81,7 +81,8 @@ class Systemd:
             if verb in ("start", "restart") and not (verb == "start" and facts.active):
                 state = "failed" if name in self.breaks else "active"
                 facts = replace(facts, load_state="loaded", active_state=state, left_inactive=time.time())
-            elif verb == "stop":
+            # As systemd does: a stop leaves what failed as it is, and the other verb leaves what did not.
+            elif verb in ("stop", "reset-failed") and (verb == "reset-failed") == (facts.active_state == "failed"):
                 facts = replace(facts, active_state="inactive", left_inactive=None)
             elif verb in ("enable", "disable"):
                 facts = replace(facts, unit_file_state=f"{verb}d")

@@ -142,6 +142,21 @@ def test_a_unit_that_is_no_longer_defined_is_stopped_by_its_old_definition_and_g
     assert host.systemd.calls == ["stop db.service", "reload"]
 
 
+def test_a_unit_that_failed_is_forgotten_once_it_is_gone(host: Host) -> None:
+    host.systemd.breaks = {"db.service"}
+    host.run(unit("web"), unit("db"), unit("cache"))
+    assert host.systemd.units["db.service"].active_state == "failed"
+
+    host.run(unit("web"), check=True)
+    assert host.systemd.calls == []
+    host.run(unit("web"))
+
+    assert host.systemd.calls == ["stop cache.service db.service", "reload", "reset-failed db.service"]
+    assert host.systemd.units["db.service"].active_state == "inactive"
+    host.run(unit("web"))
+    assert host.systemd.calls == []
+
+
 def test_a_classic_unit_is_enabled_by_a_link_and_disabled_before_it_goes(host: Host) -> None:
     assert _done(host.run(unit("web", style=_CLASSIC))) == [("web", "created", "started", "enabled")]
     assert "enable web.service" in host.systemd.calls
