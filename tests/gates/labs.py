@@ -31,6 +31,8 @@ BENCHES = ("bench", "images", "fleet", "fleet_scale")
 _BENCHES_WITHOUT_LAB = ("fleet_scale",)
 #: So many failures among hundreds of tests may be the machine's; more are not tried again.
 _MOST_TRIED_AGAIN = 3
+#: Twice what a lane of tests takes on two cores. A test that hangs is ended by a bound of its own.
+_LONGEST_LANE_SECONDS = 5400
 _SCENARIOS = places.ROOT / "extensions" / "molecule"
 
 
@@ -104,7 +106,7 @@ def _pytest(log: Log, name: str, only: list[str], tests: list[Path], variables: 
         *tests,
     ]
     try:
-        log.run(command, env=env)
+        log.run(command, env=env, timeout=_LONGEST_LANE_SECONDS)
     except GateError as error:
         failed = _failed_tests(cache)
         if not 0 < len(failed) <= _MOST_TRIED_AGAIN:

@@ -143,7 +143,7 @@ def _copy(connection: socket.socket) -> None:
         getattr(importlib.import_module(module), command).cli_executor(sys.argv)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
+    except (ImportError, LookupError, OSError, RuntimeError, ValueError):
         traceback.print_exc()
     finally:
         sys.stdout.flush()
