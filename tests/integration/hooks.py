@@ -37,6 +37,8 @@ def hooked(host: Host, word: str, *, before: str = "", after: str = "") -> Itera
     host.write(_PLACE, _WRAPPER.format(word=word, before=quiet, after=after, scratch=SCRATCH), mode=0o755)
     try:
         yield
-        assert host.read(f"{SCRATCH}/hooked"), "no command was met"
+        # Who killed the module is heard of sooner than the end of the command that did it.
+        wait = f"for each in $(seq 100); do test -s {SCRATCH}/hooked && exit; sleep 0.1; done; exit 1"
+        assert host.run(["sh", "-c", wait], check=False).returncode == 0, "no command was met"
     finally:
         host.run(["rm", "-f", _PLACE])
