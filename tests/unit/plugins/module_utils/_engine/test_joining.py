@@ -62,12 +62,14 @@ def test_what_was_begun_is_what_is_asked(monkeypatch: pytest.MonkeyPatch, elsewh
     with Server(always(manifest())) as server:
 
         def host() -> HostFacts:
-            known.wait(10)
+            known.wait(30)
             return _host(server.address)
 
         registries = _registries()
         registries.begin(host, [question(server.address).reference], 1)
-        time.sleep(0.2)
+        deadline = time.monotonic() + (0.2 if elsewhere else 10)
+        while not server.connections and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert (server.connections, server.asked) == (0 if elsewhere else 1, [])
         known.set()
         client = registries.connect(_discovery(server.address), 1)
