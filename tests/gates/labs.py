@@ -17,8 +17,9 @@ from pathlib import Path
 
 import places
 import trees
+import unsteady
 import venvs
-from running import GateError, Lane, Log, locked, say
+from running import GateError, Lane, Log, locked
 
 DISTRIBUTIONS = ("trixie", "bookworm")
 #: Of each distribution.
@@ -29,8 +30,6 @@ FLEET_TESTS = "test_rollout*.py"
 #: What `make bench` runs, in this order; fleet needs three hosts of each distribution.
 BENCHES = ("bench", "images", "fleet", "fleet_scale")
 _BENCHES_WITHOUT_LAB = ("fleet_scale",)
-#: So many failures among hundreds of tests may be the machine's; more are not tried again.
-_MOST_TRIED_AGAIN = 3
 #: Twice what a lane of tests takes on two cores. A test that hangs is ended by a bound of its own.
 _LONGEST_LANE_SECONDS = 5400
 _SCENARIOS = places.ROOT / "extensions" / "molecule"
@@ -109,11 +108,11 @@ def _pytest(log: Log, name: str, only: list[str], tests: list[Path], variables: 
         log.run(command, env=env, timeout=_LONGEST_LANE_SECONDS)
     except GateError as error:
         failed = _failed_tests(cache)
-        if not 0 < len(failed) <= _MOST_TRIED_AGAIN:
+        if not 0 < len(failed) <= unsteady.MOST_TRIED_AGAIN:
             raise
         log.note(f"{error}; once more, alone: {', '.join(failed)}")
         log.run([*command, "--last-failed"], env=env)
-        say("".join(f"  UNSTEADY  integration: failed among others, passed alone: {one}\n" for one in failed))
+        unsteady.tell("integration", failed)
 
 
 def _failed_tests(cache: Path) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import interpreters
 import trees
+import unsteady
 import venvs
 from ansible_test import run as run_ansible_test
 from running import Lane, Log
@@ -30,7 +31,8 @@ def _pytest(version: str) -> Lane:
         everything = version in _ENDS
         env["HYPOTHESIS_PROFILE"] = "ci" if everything else "few"
         tests = [*_ENGINE_TESTS, *(_TOOL_TESTS if version == _ENDS[0] else ())]
-        log.run([binaries / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests], env=env, timeout=600)
+        command = [binaries / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+        unsteady.twice("unit", lambda: log.run(command, env=env, timeout=600), log)
 
     return Lane(f"pytest {version}", work)
 
@@ -41,4 +43,4 @@ def _ansible_test(log: Log) -> None:
     python, _path = interpreters.find_first(interpreters.TOOL_VERSIONS, log)
     # It forks for each test and waits most of the time: two workers, although the lanes beside it keep the cores busy.
     argv = ["units", "--requirements", "--num-workers", "2", "--target-python", f"venv/{oldest}", "--color", "no"]
-    run_ansible_test("units", python, argv, log)
+    unsteady.twice("unit", lambda: run_ansible_test("units", python, argv, log), log)

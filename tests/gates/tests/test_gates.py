@@ -18,6 +18,7 @@ import labs
 import places
 import running
 import trees
+import unsteady
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +111,31 @@ def test_failed_tests_are_read_from_pytests_own_notes(tmp_path: Path) -> None:
     assert labs._failed_tests(tmp_path) == ["tests/test_a.py::test_a", "tests/test_b.py::test_b"]
     (notes / "lastfailed").write_text("{")
     assert labs._failed_tests(tmp_path) == []
+
+
+@pytest.mark.parametrize(("failing", "good_at", "runs"), [(1, 2, 2), (3, 2, 2), (3, 3, 2), (4, 2, 1), (0, 2, 1)])
+def test_a_few_tests_that_fail_are_tried_once_more_and_named(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], failing: int, good_at: int, runs: int
+) -> None:
+    log = running.Log(tmp_path / "log")
+    ran = []
+
+    def work() -> None:
+        ran.append(1)
+        if len(ran) < good_at:
+            for number in range(failing):
+                log.note(f"FAILED tests/test_a.py::test_{number}[a b] - assert 1 == 2")
+            raise running.GateError("pytest ended with 1")
+
+    if runs >= good_at:
+        unsteady.twice("unit", work, log)
+    else:
+        with pytest.raises(running.GateError):
+            unsteady.twice("unit", work, log)
+    told = capfd.readouterr().out
+    assert len(ran) == runs
+    assert told.count("UNSTEADY  unit: ") == (failing if runs >= good_at else 0)
+    assert "test_0[a b]\n" in told or runs < good_at
 
 
 def test_every_integration_test_is_in_one_lane() -> None:
