@@ -30,7 +30,7 @@ FLEET_TESTS = "test_rollout*.py"
 #: What `make bench` runs, in this order; fleet needs three hosts of each distribution.
 BENCHES = ("bench", "images", "fleet", "fleet_scale")
 _BENCHES_WITHOUT_LAB = ("fleet_scale",)
-#: Twice what a lane of tests takes on two cores. A test that hangs is ended by a bound of its own.
+#: A lane of tests takes up to an hour on two busy cores. A test that hangs is ended by a bound of its own.
 _LONGEST_LANE_SECONDS = 5400
 _SCENARIOS = places.ROOT / "extensions" / "molecule"
 
@@ -104,15 +104,13 @@ def _pytest(log: Log, name: str, only: list[str], tests: list[Path], variables: 
         *only,
         *tests,
     ]
-    try:
-        log.run(command, env=env, timeout=_LONGEST_LANE_SECONDS)
-    except GateError as error:
-        failed = _failed_tests(cache)
-        if not 0 < len(failed) <= unsteady.MOST_TRIED_AGAIN:
-            raise
-        log.note(f"{error}; once more, alone: {', '.join(failed)}")
-        log.run([*command, "--last-failed"], env=env)
-        unsteady.tell("integration", failed)
+    unsteady.twice(
+        "integration",
+        lambda: log.run(command, env=env, timeout=_LONGEST_LANE_SECONDS),
+        log,
+        failed_tests=lambda: _failed_tests(cache),
+        again=lambda: log.run([*command, "--last-failed"], env=env),
+    )
 
 
 def _failed_tests(cache: Path) -> list[str]:

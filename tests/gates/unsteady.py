@@ -11,12 +11,22 @@ import typing as t
 from running import GateError, Log, say
 
 #: So many failures may be the machine's; more are not tried again.
-MOST_TRIED_AGAIN = 3
+_MOST_TRIED_AGAIN = 3
 _FAILED = re.compile(r"^FAILED (.+?)(?: - .*)?$", re.MULTILINE)
 
 
-def twice(gate: str, work: t.Callable[[], None], log: Log) -> None:
-    """Run tests, and all of them once more where a few failed: what stops at a failure has not run the rest.
+def twice(
+    gate: str,
+    work: t.Callable[[], None],
+    log: Log,
+    *,
+    failed_tests: t.Callable[[], list[str]] | None = None,
+    again: t.Callable[[], None] | None = None,
+) -> None:
+    """Run tests, and try C(again) where a few failed; what passes then is named.
+
+    Without C(failed_tests) they are those that pytest's summary in the log names; without C(again) all are run once more, for
+    what stops at a failure has not run the rest.
 
     Raises:
         GateError: They fail again, or more failed than a busy machine explains.
@@ -24,19 +34,9 @@ def twice(gate: str, work: t.Callable[[], None], log: Log) -> None:
     try:
         work()
     except GateError as error:
-        failed = failed_tests(log)
-        if not 0 < len(failed) <= MOST_TRIED_AGAIN:
+        failed = failed_tests() if failed_tests else _FAILED.findall(log.path.read_text("utf-8", "replace"))
+        if not 0 < len(failed) <= _MOST_TRIED_AGAIN:
             raise
-        log.note(f"{error}; once more, because of {', '.join(failed)}")
-        work()
-        tell(gate, failed)
-
-
-def failed_tests(log: Log) -> list[str]:
-    """The tests that pytest's summary names."""
-    return _FAILED.findall(log.path.read_text(encoding="utf-8", errors="replace"))
-
-
-def tell(gate: str, failed: t.Sequence[str]) -> None:
-    """Name what passed only when it was tried again."""
-    say("".join(f"  UNSTEADY  {gate}: failed at first, passed when tried again: {one}\n" for one in failed))
+        log.note(f"{error}; once more: {', '.join(failed)}")
+        (again or work)()
+        say("".join(f"  UNSTEADY  {gate}: failed at first, passed when tried again: {one}\n" for one in failed))

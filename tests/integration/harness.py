@@ -39,12 +39,13 @@ def surroundings(**more: str) -> dict[str, str]:
 
 def command(name: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run one to its end. Whatever else comes of it, a traceback is never right, and no secret is ever told."""
-    origin = _WARM.origin(surroundings(**more)) if name in CLASSES else None
+    environment = surroundings(**more)
+    origin = _WARM.origin(environment) if name in CLASSES else None
     if origin is None:
         done = subprocess.run(
             [program(name), *words],
             cwd=ROOT,
-            env=surroundings(**more),
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -29,6 +29,9 @@ from .._pure.selection import Selection
 from .._pure.start_pulls import NOTHING_SAID, StartPull
 from .protocols import Definitions, Processes, Store
 
+#: What stands between the option and the pattern in a warning.
+_OF_A_PATTERN = ": the pattern "
+
 
 @dataclass(frozen=True)
 class Trust:
@@ -61,9 +64,14 @@ class Discovery:
     def pattern_warnings(self) -> list[str]:
         """A warning for each pattern that is most likely a typing error."""
         return [
-            f"{option}: the pattern {pattern!r} matches no container that takes part in updates"
+            f"{option}{_OF_A_PATTERN}{pattern!r} matches no container that takes part in updates"
             for option, pattern in self.unused_patterns
         ]
+
+
+def is_pattern_warning(text: str) -> bool:
+    """Whether a warning is one of those."""
+    return text.startswith(tuple(f"{option}{_OF_A_PATTERN}" for option in ("only", "exclude")))
 
 
 @dataclass(frozen=True)

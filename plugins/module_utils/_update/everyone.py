@@ -20,12 +20,11 @@ from .._pure.reasons import Reason, Status
 from .._pure.references import is_digest
 from .._pure.shapes import ListOf, Maybe, OneOf, fits
 from .._pure.texts import printable
+from .discover import is_pattern_warning
 from .report import Report, Row
 
 _MOST_WARNINGS = 100
 _LONGEST_WARNING = 1000
-#: How warnings of patterns that match nothing begin.
-_OF_PATTERNS = ("only: the pattern ", "exclude: the pattern ")
 _CONTENT = {"id": Maybe(str), "digest": Maybe(str)}
 _STATUSES = {one.value: one for one in Status}
 _REASONS = {one.value: one for one in Reason}
@@ -149,7 +148,7 @@ def common_warnings(warnings: t.Sequence[tuple[str | None, t.Sequence[str]]]) ->
     for user, texts in warnings:
         for text in texts:
             everywhere = all(text in others for _user, others in warnings)
-            if text.startswith(_OF_PATTERNS):
+            if is_pattern_warning(text):
                 told += [text] if everywhere else []
             else:  # Where only one was looked at, everywhere is with that one.
                 told.append(text if user is None or (everywhere and len(warnings) > 1) else f"{user}: {text}")

@@ -156,13 +156,11 @@ class Update:
 
             everything = options.sees_all and planned is None and self._snapshot is not None
             tidy(rows, snapshot, self._world.store, self._memory, everything=everything)
-        self._warnings += self._memory.warnings
         return self._report(rows, check_mode=False)
 
     def repair(self, *, check_mode: bool = False) -> Report:
         """Repair what an earlier run was interrupted in, and nothing else."""
         self._repaired = self._repair(write=not check_mode)
-        self._warnings += self._memory.warnings
         return replace(self._report((), check_mode=check_mode), repair_only=True)
 
     def _repair(self, *, write: bool) -> tuple[Repaired, ...]:
@@ -201,7 +199,6 @@ class Update:
         discovery = discover(world.store, world.processes, selection, options.policies, begin_, trust)
         self._warnings += discovery.pattern_warnings()
         self._memory.begin(discovery, write=write)
-        self._warnings += self._memory.warnings
         decide = self._as_planned if planned else self._backward if options.back else self._forward
         discovery, decisions = decide(discovery)
         decisions = self._memory.with_holds(discovery, decisions)
@@ -339,6 +336,7 @@ class Update:
         return self._intents
 
     def _report(self, rows: t.Sequence[Row], *, check_mode: bool) -> Report:
+        self._warnings += self._memory.warnings
         for row in rows:
             if row.finding.status in (Status.UNKNOWN, Status.HELD):
                 reason = row.finding.reason.value if row.finding.reason else "no reason"

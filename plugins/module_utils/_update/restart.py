@@ -106,16 +106,17 @@ class Restarting:
 
     def check(self, wanted: t.Sequence[str]) -> list[RestartRow]:
         """Say what C(run) would do. Where systemd does not answer, what podman tells decides, and a warning says so."""
-        units: Units | None = None
-        facts: dict[str, UnitFacts] | None = None
+        units: Units | None
+        facts: dict[str, UnitFacts] | None
         try:
             units = self._connect()
             facts = units.facts(wanted)
         except (UnitError, MissingLibraryError) as error:
             self.warnings.append(unchecked_warning(error))
+            units = facts = None
         rows = [one.row for one in self._look(wanted, facts)]
         chosen = [row.unit for row in rows if row.restarted]
-        dependents = _dependents(chosen, units) if units is not None and facts is not None else None
+        dependents = _dependents(chosen, units) if units else None
         return [
             replace(row, reason=Reason.CHECK_MODE, dependents=dependents.noted(row.unit) if dependents else None)
             if row.restarted
@@ -227,9 +228,9 @@ class Restarting:
         duration = time.monotonic() - started
         rows = {}
         for one in chosen:
-            row = replace(one.row, job_result=jobs[one.unit].result, duration=duration)
-            row = replace(row, dependents=dependents.noted(one.unit))
-            if jobs[one.unit].refused:
+            job, along = jobs[one.unit], dependents.noted(one.unit)
+            row = replace(one.row, job_result=job.result, duration=duration, dependents=along)
+            if job.refused:
                 row = replace(one.row, restarted=False)
             if one.unit in failures:
                 failure = failures[one.unit]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -145,3 +146,9 @@ def test_whether_a_unit_starts_at_boot_matters_to_no_running_unit() -> None:
     assert without_install(with_it) != without_install(
         render("one", [Entry("Unit", "A", "2"), Entry("X-End", "C", "3")])
     )
+
+
+def test_the_role_looks_for_the_same_mark() -> None:
+    variables = Path(__file__).resolve().parents[5] / "roles" / "container_units" / "vars" / "main.yml"
+    (mark,) = re.findall(r'^container_units__marker: "(.*)"$', variables.read_text(encoding="utf-8"), re.MULTILINE)
+    assert marker("shop").startswith(f"{mark}shop. ")
